@@ -1,0 +1,183 @@
+//! The control stream of a connection: hello first, then news, for as long as the connection lives.
+
+use bytes::{Bytes, BytesMut};
+use quinn::{RecvStream, SendStream};
+use tokio::sync::mpsc;
+
+use crate::{
+    limits::Limits,
+    wire::{
+        Assembler, Catalogue, Frame, FrameError, FrameKind, Hello, HelloError, Malformed, Reader,
+        begin_frame, finish_frame, put_varint,
+    },
+};
+
+/// What one node tells another after the hello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// The catalogue is now this one.
+    Catalogue(Catalogue),
+    /// No new calls, please; so many were accepted so far. What is in flight is still answered.
+    Draining { accepted: u64 },
+    /// Move your calls to the other connection between us.
+    Retire,
+    /// I have no calls left on this connection and will make no more.
+    Done,
+    /// Answer with the same number.
+    Ping(u64),
+    /// The answer to a ping.
+    Pong(u64),
+}
+
+impl Control {
+    pub(crate) fn encode(&self) -> BytesMut {
+        let mut out = BytesMut::new();
+        let start = begin_frame(&mut out, self.kind());
+        match self {
+            Self::Catalogue(catalogue) => out.extend_from_slice(&catalogue.encode()),
+            Self::Draining { accepted: number } | Self::Ping(number) | Self::Pong(number) => {
+                put_varint(&mut out, *number)
+            }
+            Self::Retire | Self::Done => {}
+        }
+        finish_frame(&mut out, start, 0);
+        out
+    }
+
+    /// `None` for kinds that a newer peer sends or that do not belong here: they are skipped.
+    pub(crate) fn decode(frame: Frame) -> Result<Option<Self>, Malformed> {
+        let number = |body: Bytes| Reader::new(body).varint();
+        Ok(Some(match frame.kind {
+            Some(FrameKind::Catalogue) => Self::Catalogue(Catalogue::decode(frame.body)?),
+            Some(FrameKind::Draining) => Self::Draining {
+                accepted: number(frame.body)?,
+            },
+            Some(FrameKind::Retire) => Self::Retire,
+            Some(FrameKind::Done) => Self::Done,
+            Some(FrameKind::Ping) => Self::Ping(number(frame.body)?),
+            Some(FrameKind::Pong) => Self::Pong(number(frame.body)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn kind(&self) -> FrameKind {
+        match self {
+            Self::Catalogue(_) => FrameKind::Catalogue,
+            Self::Draining { .. } => FrameKind::Draining,
+            Self::Retire => FrameKind::Retire,
+            Self::Done => FrameKind::Done,
+            Self::Ping(_) => FrameKind::Ping,
+            Self::Pong(_) => FrameKind::Pong,
+        }
+    }
+}
+
+/// The reading half.
+#[derive(Debug)]
+pub(crate) struct ControlReader {
+    stream: RecvStream,
+    assembler: Assembler,
+}
+
+/// Why the control stream cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControlError {
+    #[error("the connection ended")]
+    Ended,
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    Hello(#[from] HelloError),
+    #[error("the first message is not a hello")]
+    NoHello,
+}
+
+impl ControlReader {
+    pub(crate) fn new(stream: RecvStream, limits: &Limits) -> Self {
+        Self {
+            stream,
+            assembler: Assembler::new(limits.hello_size),
+        }
+    }
+
+    /// The peer's hello, which must come first.
+    pub(crate) async fn hello(&mut self) -> Result<Hello, ControlError> {
+        let frame = self.frame().await?;
+        if frame.kind != Some(FrameKind::Hello) {
+            return Err(ControlError::NoHello);
+        }
+        Ok(Hello::decode(frame.body)?)
+    }
+
+    /// The next message that this build understands.
+    pub(crate) async fn next(&mut self) -> Result<Control, ControlError> {
+        loop {
+            if let Some(control) = Control::decode(self.frame().await?)? {
+                return Ok(control);
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Result<Frame, ControlError> {
+        loop {
+            if let Some(frame) = self.assembler.next()? {
+                return Ok(frame);
+            }
+            match self.stream.read_chunk(usize::MAX, true).await {
+                Ok(Some(chunk)) => self.assembler.push(chunk.bytes),
+                Ok(None) | Err(_) => return Err(ControlError::Ended),
+            }
+        }
+    }
+}
+
+/// The writing half, shared by whoever has news.
+#[derive(Clone, Debug)]
+pub(crate) struct ControlSender {
+    queue: mpsc::Sender<BytesMut>,
+}
+
+impl ControlSender {
+    /// Queues a message. A pong is dropped when the queue is full: a peer that pings faster than it
+    /// reads gets fewer answers, not more of our memory.
+    pub(crate) fn send(&self, control: &Control) {
+        let bytes = control.encode();
+        if let Err(mpsc::error::TrySendError::Full(bytes)) = self.queue.try_send(bytes)
+            && !matches!(control, Control::Pong(_) | Control::Ping(_))
+        {
+            let queue = self.queue.clone();
+            // Few and rare: each kind is sent at most a handful of times in the life of a
+            // connection.
+            tokio::spawn(async move {
+                let _ = queue.send(bytes).await;
+            });
+        }
+    }
+}
+
+/// The queue and the task that writes it to the stream.
+pub(crate) fn control_writer(mut stream: SendStream) -> (ControlSender, impl Future<Output = ()>) {
+    let (queue, mut messages) = mpsc::channel::<BytesMut>(QUEUE);
+    let write = async move {
+        while let Some(message) = messages.recv().await {
+            if stream.write_chunk(message.freeze()).await.is_err() {
+                return;
+            }
+        }
+    };
+    (ControlSender { queue }, write)
+}
+
+/// The frame of a hello.
+pub(crate) fn hello_frame(hello: &Hello) -> BytesMut {
+    let mut out = BytesMut::new();
+    let start = begin_frame(&mut out, FrameKind::Hello);
+    out.extend_from_slice(&hello.encode());
+    finish_frame(&mut out, start, 0);
+    out
+}
+
+/// Messages waiting for a slow peer.
+const QUEUE: usize = 32;

@@ -1,0 +1,320 @@
+//! The endpoint: one UDP socket, the links over it, and the tasks that accept and watch them.
+
+use std::{
+    fmt, io,
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc, RwLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, watch},
+    time::MissedTickBehavior,
+};
+
+use crate::{
+    close::CloseCode,
+    handshake::{self, DialError},
+    identity::Identity,
+    limits::Limits,
+    link::{Introduction, Link},
+    lock::{read, write},
+    name::NodeId,
+    peers::Peers,
+    quic,
+    service::Service,
+    wire::{Catalogue, Hello},
+};
+
+/// What an endpoint is made of. The socket comes from outside, so that tests may bring their own.
+#[derive(Debug)]
+pub struct EndpointConfig {
+    /// A bound UDP socket.
+    pub socket: UdpSocket,
+    /// Who this node is, provably.
+    pub identity: Identity,
+    /// Who this node says it is.
+    pub hello: Hello,
+    /// Its bounds.
+    pub limits: Limits,
+}
+
+/// A node's place in the network. Cheap to clone; [`close`](Self::close) ends it.
+#[derive(Clone)]
+pub struct Endpoint {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// `None` once closed: the socket is freed with the last handle of quinn's.
+    quinn: RwLock<Option<quinn::Endpoint>>,
+    local_addr: SocketAddr,
+    identity: Identity,
+    hello: RwLock<Hello>,
+    limits: Arc<Limits>,
+    service: Arc<dyn Service>,
+    peers: Arc<Peers>,
+    dials: AtomicU64,
+    draining: AtomicBool,
+    runtime: Handle,
+}
+
+impl Endpoint {
+    /// Starts to accept connections. Must be called on a tokio runtime, on which everything that
+    /// the endpoint does will run.
+    ///
+    /// # Errors
+    /// What the operating system says about the socket.
+    pub fn start(config: EndpointConfig, service: Arc<dyn Service>) -> io::Result<Self> {
+        let EndpointConfig {
+            socket,
+            identity,
+            hello,
+            limits,
+        } = config;
+        enlarge_buffers(&socket);
+        let server = quic::server(&identity, &limits);
+        let quinn = quinn::Endpoint::new(
+            quic::endpoint(),
+            Some(server),
+            socket,
+            Arc::new(quinn::TokioRuntime),
+        )?;
+        let inner = Arc::new(Inner {
+            local_addr: quinn.local_addr()?,
+            quinn: RwLock::new(Some(quinn.clone())),
+            identity,
+            hello: RwLock::new(hello),
+            limits: Arc::new(limits),
+            service,
+            peers: Arc::default(),
+            dials: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            runtime: Handle::current(),
+        });
+        tokio::spawn(accept(quinn, Arc::downgrade(&inner)));
+        tokio::spawn(watch_links(Arc::downgrade(&inner)));
+        Ok(Self { inner })
+    }
+
+    /// The address that the socket is bound to.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.local_addr
+    }
+
+    /// What this node says of itself.
+    pub fn hello(&self) -> Hello {
+        read(&self.inner.hello).clone()
+    }
+
+    /// The runtime that the endpoint runs on.
+    pub fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    /// Connects to `address` and exchanges hellos. If `expected` is given, whoever answers must be
+    /// that node.
+    ///
+    /// The new link replaces or gives way to an older one to the same node; the one returned may
+    /// therefore soon retire.
+    ///
+    /// # Errors
+    /// [`DialError`] says why there is no link. No call was sent.
+    pub async fn dial(
+        &self,
+        address: SocketAddr,
+        expected: Option<NodeId>,
+    ) -> Result<Arc<Link>, DialError> {
+        let inner = &self.inner;
+        let quinn = read(&inner.quinn)
+            .clone()
+            .filter(|_| !inner.draining.load(Ordering::Relaxed))
+            .ok_or(DialError::Stopped)?;
+        let number = inner.dials.fetch_add(1, Ordering::Relaxed) + 1;
+        let (config, refusal) = quic::client(&inner.identity, expected, &inner.limits);
+        let mut hello = self.hello();
+        hello.dial = number;
+        let dialled = handshake::dial(&quinn, config, address, &hello, &inner.limits).await;
+        let introduction = dialled.map_err(|error| match refusal.reason() {
+            Some(reason) => DialError::Certificate {
+                address,
+                reason: reason.clone(),
+            },
+            None => error,
+        })?;
+        Ok(inner.join(introduction))
+    }
+
+    /// The link to each connected node, ordered by node id.
+    pub fn links(&self) -> Arc<[Arc<Link>]> {
+        self.inner.peers.current()
+    }
+
+    /// The link to one node.
+    pub fn link(&self, node: &NodeId) -> Option<Arc<Link>> {
+        let links = self.links();
+        links
+            .binary_search_by(|link| link.node().cmp(node))
+            .ok()
+            .map(|place| Arc::clone(&links[place]))
+    }
+
+    /// Counts changes of [`links`](Self::links) and of what is known of them.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.peers.changes()
+    }
+
+    /// Tells every peer, present and future, what this node serves from now on.
+    pub fn set_catalogue(&self, catalogue: Catalogue) {
+        write(&self.inner.hello).catalogue = Arc::new(catalogue.clone());
+        for link in self.inner.peers.all() {
+            link.announce_catalogue(&catalogue);
+        }
+    }
+
+    /// Tells every peer that this node takes no new calls, and waits until each has the answers to
+    /// all it sent.
+    ///
+    /// # Cancel safety
+    /// The announcement is made at the first poll and stands; only the waiting ends.
+    pub async fn drain(&self) {
+        self.inner.draining.store(true, Ordering::Relaxed);
+        write(&self.inner.hello).draining = true;
+        let links = self.inner.peers.all();
+        for link in &links {
+            link.announce_draining();
+        }
+        for link in &links {
+            link.peer_is_done().await;
+        }
+    }
+
+    /// Closes every connection and waits, for a moment, until the peers were told.
+    pub async fn close(&self) {
+        self.inner.draining.store(true, Ordering::Relaxed);
+        let Some(quinn) = write(&self.inner.quinn).take() else {
+            return;
+        };
+        quinn.close(CloseCode::Shutdown.varint(), b"");
+        // Bounded: a peer that is gone does not acknowledge that we go.
+        let _ = tokio::time::timeout(FAREWELL, quinn.wait_idle()).await;
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("local_addr", &self.local_addr())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn join(&self, introduction: Introduction) -> Arc<Link> {
+        let peers = Arc::downgrade(&self.peers);
+        let on_news = move || {
+            if let Some(peers) = peers.upgrade() {
+                peers.refresh();
+            }
+        };
+        let link = Link::start(
+            introduction,
+            Arc::clone(&self.service),
+            Arc::clone(&self.limits),
+            &self.runtime,
+            on_news,
+        );
+        tracing::debug!(peer = %link.node(), region = %link.region(), address = %link.address(), "connected");
+        self.peers.join(Arc::clone(&link));
+        if self.draining.load(Ordering::Relaxed) {
+            link.announce_draining();
+        }
+        link
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(quinn) = write(&self.quinn).take() {
+            quinn.close(CloseCode::Shutdown.varint(), b"");
+        }
+    }
+}
+
+/// Accepts until the endpoint is closed. Nothing that one stranger does may end this loop: every
+/// outcome of a handshake stays in its own task.
+async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
+    let Some(most) = inner.upgrade().map(|inner| inner.limits.handshakes) else {
+        return;
+    };
+    let handshakes = Arc::new(Semaphore::new(most));
+    while let Some(incoming) = quinn.accept().await {
+        let Some(inner) = inner.upgrade() else { return };
+        let busy = most - handshakes.available_permits();
+        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+            incoming.ignore();
+            continue;
+        };
+        if inner.draining.load(Ordering::Relaxed) {
+            incoming.refuse();
+            continue;
+        }
+        if busy >= inner.limits.handshakes_without_retry
+            && !incoming.remote_address_validated()
+            && incoming.may_retry()
+        {
+            // Fails only if the address was validated meanwhile; the peer then simply tries again.
+            let _ = incoming.retry();
+            continue;
+        }
+        tokio::spawn(async move {
+            let address = incoming.remote_address();
+            let hello = read(&inner.hello).clone();
+            match handshake::accept(incoming, &hello, &inner.limits).await {
+                Ok(introduction) => {
+                    inner.join(introduction);
+                }
+                Err(error) => tracing::info!(%address, %error, "a connection was refused"),
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// Looks after every link about once a second, until the endpoint is closed.
+async fn watch_links(inner: Weak<Inner>) {
+    let mut tick = tokio::time::interval(WATCH);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let Some(inner) = inner.upgrade().filter(|inner| read(&inner.quinn).is_some()) else {
+            return;
+        };
+        let mut changed = false;
+        for link in inner.peers.all() {
+            changed |= link.observe();
+        }
+        if changed {
+            inner.peers.refresh();
+        }
+    }
+}
+
+/// A burst of large answers overflows the default socket buffers, and what is lost there is sent
+/// again a round trip later (1 MB echoes double with 4 MiB). The kernel may grant less; that is its
+/// right.
+fn enlarge_buffers(socket: &UdpSocket) {
+    let socket = socket2::SockRef::from(socket);
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+}
+
+const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+/// How often links are looked at.
+const WATCH: Duration = Duration::from_secs(1);
+/// How long a closing endpoint waits for its farewell to be sent.
+const FAREWELL: Duration = Duration::from_millis(500);

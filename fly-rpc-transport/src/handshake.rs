@@ -1,0 +1,350 @@
+//! From a UDP address to an introduced peer: QUIC, TLS, then hello both ways.
+//!
+//! Both directions end with the same checks, so a connection that exists has been accepted by both
+//! ends: same cluster, a protocol version in common, the node id of the certificate, and not this
+//! very node.
+
+use std::{net::SocketAddr, time::Duration};
+
+use quinn::{ClientConfig, Connection, ConnectionError, Incoming};
+use tokio::time::timeout;
+
+use crate::{
+    close::CloseCode,
+    control::{ControlError, ControlReader, hello_frame},
+    identity::{self, CertificateRefused},
+    limits::Limits,
+    link::Introduction,
+    name::NodeId,
+    tie_break::Standing,
+    tls::SERVER_NAME,
+    wire::{Hello, HelloError},
+};
+
+/// Why a dial made no link. Nothing was called.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// This node is stopping.
+    #[error("this node is stopping")]
+    Stopped,
+    /// The name of the address could not be looked up.
+    #[error("cannot look up {address:?}: {reason}")]
+    Lookup {
+        /// The address that was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The address cannot be dialled from this socket.
+    #[error("cannot dial {address}: {reason}")]
+    Address {
+        /// The address that was given.
+        address: SocketAddr,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// This end does not accept the other's certificate.
+    #[error("{address} was refused: {reason}")]
+    Certificate {
+        /// The address that was dialled.
+        address: SocketAddr,
+        /// What is wrong with the certificate.
+        reason: CertificateRefused,
+    },
+    /// QUIC or TLS did not come to an agreement: nobody there, another secret, another protocol.
+    #[error("no agreement with {address}: {source}")]
+    Handshake {
+        /// The address that was dialled.
+        address: SocketAddr,
+        /// What QUIC says.
+        source: ConnectionError,
+    },
+    /// The handshake or the hello took too long.
+    #[error("{address} did not finish its {step} in time")]
+    Slow {
+        /// The address that was dialled.
+        address: SocketAddr,
+        /// What was waited for.
+        step: &'static str,
+    },
+    /// The other end, or this one, refused after the hello.
+    #[error("refused: {reason}")]
+    Refused {
+        /// The reason as it travelled.
+        code: CloseCode,
+        /// The reason for people.
+        reason: String,
+    },
+    /// The peer closed the connection without a code that this build knows.
+    #[error("{address} closed the connection: {source}")]
+    Closed {
+        /// The address that was dialled.
+        address: SocketAddr,
+        /// What QUIC says.
+        source: ConnectionError,
+    },
+}
+
+impl DialError {
+    /// True if the address is this node's own: dialling it again cannot help.
+    pub fn is_itself(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: CloseCode::Itself,
+                ..
+            }
+        )
+    }
+}
+
+/// Dials and introduces this node.
+pub(crate) async fn dial(
+    endpoint: &quinn::Endpoint,
+    config: ClientConfig,
+    address: SocketAddr,
+    hello: &Hello,
+    limits: &Limits,
+) -> Result<Introduction, DialError> {
+    let connecting = endpoint
+        .connect_with(config, address, SERVER_NAME)
+        .map_err(|error| DialError::Address {
+            address,
+            reason: error.to_string(),
+        })?;
+    let connection = within(limits.handshake_timeout, connecting)
+        .await
+        .ok_or(DialError::Slow {
+            address,
+            step: "handshake",
+        })?
+        .map_err(|source| DialError::Handshake { address, source })?;
+    let dialled = within(
+        limits.hello_timeout,
+        introduce(&connection, hello, limits, true),
+    )
+    .await;
+    match dialled {
+        Some(Ok(introduction)) => Ok(introduction),
+        Some(Err(refusal)) => Err(refusal.explain(&connection, address)),
+        None => {
+            connection.close(CloseCode::HelloTimeout.varint(), b"");
+            Err(DialError::Slow {
+                address,
+                step: "hello",
+            })
+        }
+    }
+}
+
+/// Accepts a stranger's connection; an error is for the log.
+pub(crate) async fn accept(
+    incoming: Incoming,
+    hello: &Hello,
+    limits: &Limits,
+) -> Result<Introduction, DialError> {
+    let address = incoming.remote_address();
+    let connecting = incoming
+        .accept()
+        .map_err(|source| DialError::Handshake { address, source })?;
+    let connection = within(limits.handshake_timeout, connecting)
+        .await
+        .ok_or(DialError::Slow {
+            address,
+            step: "handshake",
+        })?
+        .map_err(|source| DialError::Handshake { address, source })?;
+    let accepted = within(
+        limits.hello_timeout,
+        introduce(&connection, hello, limits, false),
+    )
+    .await;
+    match accepted {
+        Some(Ok(introduction)) => Ok(introduction),
+        Some(Err(refusal)) => Err(refusal.explain(&connection, address)),
+        None => {
+            connection.close(CloseCode::HelloTimeout.varint(), b"");
+            Err(DialError::Slow {
+                address,
+                step: "hello",
+            })
+        }
+    }
+}
+
+/// The dialler opens the control stream and says hello at once; the other end answers when it has
+/// read it.
+async fn introduce(
+    connection: &Connection,
+    hello: &Hello,
+    limits: &Limits,
+    dialled: bool,
+) -> Result<Introduction, Refusal> {
+    let certified = certified_node(connection)?;
+    let (mut send, recv) = if dialled {
+        connection.open_bi().await?
+    } else {
+        connection.accept_bi().await?
+    };
+    if dialled {
+        send.write_chunk(hello_frame(hello).freeze())
+            .await
+            .map_err(|_| Refusal::Ended)?;
+    }
+    let mut control = ControlReader::new(recv, limits);
+    let theirs = control.hello().await?;
+    check(hello, &theirs, &certified)?;
+    if !dialled {
+        send.write_chunk(hello_frame(hello).freeze())
+            .await
+            .map_err(|_| Refusal::Ended)?;
+    }
+    let standing = Standing {
+        incarnation: theirs.incarnation,
+        dialler: if dialled {
+            hello.node.clone()
+        } else {
+            theirs.node.clone()
+        },
+        dial: if dialled { hello.dial } else { theirs.dial },
+    };
+    Ok(Introduction {
+        connection: connection.clone(),
+        send,
+        control,
+        hello: theirs,
+        standing,
+        dialled,
+    })
+}
+
+fn certified_node(connection: &Connection) -> Result<NodeId, Refusal> {
+    let impostor = |reason: String| Refusal::Here(CloseCode::Impostor, reason);
+    let certificates = connection
+        .peer_identity()
+        .and_then(|identity| {
+            identity
+                .downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>()
+                .ok()
+        })
+        .ok_or_else(|| impostor("the peer has no certificate".into()))?;
+    identity::peer_node_id(&certificates).map_err(|error| impostor(error.to_string()))
+}
+
+fn check(ours: &Hello, theirs: &Hello, certified: &NodeId) -> Result<(), Refusal> {
+    let refuse = |code, reason: String| Err(Refusal::Here(code, reason));
+    if theirs.node != *certified {
+        return refuse(
+            CloseCode::Impostor,
+            format!(
+                "it calls itself {}, its certificate says {certified}",
+                theirs.node
+            ),
+        );
+    }
+    if theirs.cluster != ours.cluster {
+        return refuse(
+            CloseCode::Cluster,
+            format!(
+                "{} belongs to cluster {:?}, this node to {:?}",
+                theirs.node, theirs.cluster, ours.cluster
+            ),
+        );
+    }
+    if theirs.node == ours.node {
+        return if theirs.incarnation == ours.incarnation {
+            refuse(CloseCode::Itself, "this node reached itself".into())
+        } else {
+            refuse(
+                CloseCode::Duplicate,
+                format!("another running node has this node's id, {}", ours.node),
+            )
+        };
+    }
+    Ok(())
+}
+
+/// Why the introduction failed.
+enum Refusal {
+    /// This end refuses.
+    Here(CloseCode, String),
+    /// The other end refused, or the connection was lost.
+    Ended,
+}
+
+impl Refusal {
+    /// Tells the other end, and puts what it said, or we did, into words.
+    fn explain(self, connection: &Connection, address: SocketAddr) -> DialError {
+        match self {
+            Self::Here(code, reason) => {
+                connection.close(code.varint(), b"");
+                DialError::Refused { code, reason }
+            }
+            Self::Ended => match connection.close_reason() {
+                Some(ConnectionError::ApplicationClosed(close))
+                    if CloseCode::from_number(close.error_code.into_inner()).is_some() =>
+                {
+                    let code = CloseCode::from_number(close.error_code.into_inner())
+                        .unwrap_or(CloseCode::Shutdown);
+                    DialError::Refused {
+                        code,
+                        reason: format!("{address} {}", what_the_peer_said(code)),
+                    }
+                }
+                // TLS 1.3 lets the dialler finish before its own certificate was judged: a refusal
+                // of it arrives here.
+                Some(source @ ConnectionError::ConnectionClosed(_)) => {
+                    DialError::Handshake { address, source }
+                }
+                Some(source) => DialError::Closed { address, source },
+                None => {
+                    connection.close(CloseCode::BadHello.varint(), b"");
+                    DialError::Refused {
+                        code: CloseCode::BadHello,
+                        reason: format!("{address} ended its control stream"),
+                    }
+                }
+            },
+        }
+    }
+}
+
+impl From<ConnectionError> for Refusal {
+    fn from(_: ConnectionError) -> Self {
+        Self::Ended
+    }
+}
+
+impl From<ControlError> for Refusal {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Ended => Self::Ended,
+            ControlError::Hello(HelloError::Protocol { .. }) => {
+                Self::Here(CloseCode::Protocol, error.to_string())
+            }
+            _ => Self::Here(CloseCode::BadHello, error.to_string()),
+        }
+    }
+}
+
+fn what_the_peer_said(code: CloseCode) -> &'static str {
+    match code {
+        CloseCode::Shutdown => "is stopping",
+        CloseCode::Retired => "has another connection to this node",
+        CloseCode::Replaced => "is connected to a later incarnation of this node",
+        CloseCode::HelloTimeout => "waited too long for this node's hello",
+        CloseCode::BadHello => "cannot read this node's hello",
+        CloseCode::Protocol => "has no protocol version in common with this node",
+        CloseCode::Cluster => "belongs to another cluster",
+        CloseCode::Itself => "is this very node",
+        CloseCode::Impostor => "does not believe that this node is who it says",
+        CloseCode::Duplicate => "is connected to another running node with this node's id",
+        CloseCode::Silent => "heard nothing for too long",
+        CloseCode::Malformed => "could not read what this node sent",
+    }
+}
+
+async fn within<F: IntoFuture>(limit: Duration, future: F) -> Option<F::Output> {
+    timeout(limit, future).await.ok()
+}

@@ -1,0 +1,184 @@
+//! Keeping a connection to an address: dial, wait until it ends, back off, dial again.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    net::lookup_host,
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
+
+use crate::{
+    backoff::Backoff,
+    endpoint::Endpoint,
+    handshake::DialError,
+    link::Link,
+    lock::lock,
+    name::{NodeId, Region},
+};
+
+/// Keeps a link to whoever answers at one address, until it is dropped.
+#[derive(Debug)]
+pub struct Keeper {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: String,
+    expected: Option<NodeId>,
+    attempts: watch::Sender<Attempts>,
+    hurry: Notify,
+    last_error: Mutex<Option<DialError>>,
+    last_peer: Mutex<Option<(NodeId, Region)>>,
+}
+
+/// How the dials went so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Dials that ended, one way or the other.
+    pub ended: u64,
+    /// True while there is a link.
+    pub connected: bool,
+    /// True if the address turned out to be this node's own, and is no longer dialled.
+    pub itself: bool,
+}
+
+impl Keeper {
+    /// Starts to keep a link to `address` (`host:port`, looked up anew at each dial). If `expected`
+    /// is given, whoever answers must be that node.
+    pub fn start(endpoint: Endpoint, address: String, expected: Option<NodeId>) -> Self {
+        let shared = Arc::new(Shared {
+            address,
+            expected,
+            attempts: watch::Sender::default(),
+            hurry: Notify::new(),
+            last_error: Mutex::default(),
+            last_peer: Mutex::default(),
+        });
+        let task = endpoint
+            .runtime()
+            .clone()
+            .spawn(keep(endpoint, Arc::clone(&shared)))
+            .abort_handle();
+        Self { shared, task }
+    }
+
+    /// The address as it was given.
+    pub fn address(&self) -> &str {
+        &self.shared.address
+    }
+
+    /// How the dials went so far, and go on.
+    pub fn attempts(&self) -> watch::Receiver<Attempts> {
+        self.shared.attempts.subscribe()
+    }
+
+    /// Why the last dial failed.
+    pub fn last_error(&self) -> Option<DialError> {
+        lock(&self.shared.last_error).clone()
+    }
+
+    /// Who answered last.
+    pub fn last_peer(&self) -> Option<(NodeId, Region)> {
+        lock(&self.shared.last_peer).clone()
+    }
+
+    /// Dials now instead of after the current delay: somebody needs the node.
+    pub fn hurry(&self) {
+        self.shared.hurry.notify_one();
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
+    let mut backoff = Backoff::new();
+    loop {
+        let outcome = connect(&endpoint, &shared).await;
+        match outcome {
+            Ok(link) => {
+                *lock(&shared.last_peer) = Some((link.node().clone(), link.region().clone()));
+                shared.attempts.send_modify(|attempts| {
+                    attempts.ended += 1;
+                    attempts.connected = true;
+                });
+                let since = tokio::time::Instant::now();
+                gone(&endpoint, &link).await;
+                shared
+                    .attempts
+                    .send_modify(|attempts| attempts.connected = false);
+                if since.elapsed() >= STABLE {
+                    backoff.reset();
+                }
+            }
+            Err(error) => {
+                let itself = error.is_itself();
+                tracing::debug!(address = shared.address, %error, "a dial failed");
+                *lock(&shared.last_error) = Some(error);
+                shared.attempts.send_modify(|attempts| {
+                    attempts.ended += 1;
+                    attempts.itself = itself;
+                });
+                if itself {
+                    return;
+                }
+            }
+        }
+        let delay = backoff.next_delay(rand::random());
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = shared.hurry.notified() => {}
+        }
+    }
+}
+
+async fn connect(endpoint: &Endpoint, shared: &Shared) -> Result<Arc<Link>, DialError> {
+    if let Some(link) = shared
+        .expected
+        .as_ref()
+        .and_then(|node| endpoint.link(node))
+    {
+        return Ok(link);
+    }
+    let unresolved = |reason: String| DialError::Lookup {
+        address: shared.address.clone(),
+        reason,
+    };
+    let addresses: Vec<SocketAddr> = lookup_host(&shared.address)
+        .await
+        .map_err(|error| unresolved(error.to_string()))?
+        .take(ADDRESSES)
+        .collect();
+    let mut last = unresolved("the name has no address".into());
+    for address in addresses {
+        match endpoint.dial(address, shared.expected.clone()).await {
+            Ok(link) => return Ok(link),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Waits until no link to the node is left: the one that was dialled may have given way to another.
+async fn gone(endpoint: &Endpoint, link: &Link) {
+    link.closed().await;
+    while let Some(other) = endpoint.link(link.node()) {
+        other.closed().await;
+    }
+}
+
+/// Addresses of one name that are tried in turn.
+const ADDRESSES: usize = 16;
+/// A link that lived this long was a success; a shorter one counts as one more failure, so that two
+/// nodes which accept and drop each other do not spin.
+const STABLE: Duration = Duration::from_secs(1);

@@ -1,0 +1,277 @@
+//! The calling end of a lane.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quinn::{RecvStream, SendStream};
+use tokio::{runtime::Handle, sync::Notify};
+
+use super::{
+    calls::{Calls, Rejected},
+    outbox::Outbox,
+    policy::LaneLoad,
+};
+use crate::{
+    close::CloseCode,
+    lock::lock,
+    wire::{Assembler, FrameKind, RequestHead, Response, cancel_frame},
+};
+
+/// A lane that this node opened.
+#[derive(Debug)]
+pub(crate) struct CallerLane {
+    calls: Mutex<Calls>,
+    outbox: Outbox,
+    in_flight: AtomicUsize,
+    ended: Notify,
+    bulk: bool,
+}
+
+/// The request was not sent; nothing of it left this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    /// The lane or its connection is closing; another connection may do.
+    Closed,
+    /// Too many calls are pending.
+    Full,
+}
+
+impl CallerLane {
+    /// Starts the two tasks of a fresh lane on `runtime`.
+    pub(crate) fn start(
+        runtime: &Handle,
+        send: SendStream,
+        recv: RecvStream,
+        frame_size: usize,
+        bulk: bool,
+    ) -> Arc<Self> {
+        let lane = Arc::new(Self {
+            calls: Mutex::default(),
+            outbox: Outbox::default(),
+            in_flight: AtomicUsize::new(0),
+            ended: Notify::new(),
+            bulk,
+        });
+        let writer = Arc::clone(&lane);
+        runtime.spawn(async move { writer.outbox.write_to(send).await });
+        let reader = Arc::clone(&lane);
+        runtime.spawn(async move {
+            reader.read_answers(recv, frame_size).await;
+            reader.end();
+        });
+        lane
+    }
+
+    /// Sends a request. What is left of the deadline is read by `remaining` right before the
+    /// request is queued.
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        remaining: impl FnOnce() -> Duration,
+        in_flight: Arc<AtomicUsize>,
+    ) -> Result<PendingCall, NotSent> {
+        let id = lock(&self.calls)
+            .insert()
+            .map_err(|rejected| match rejected {
+                Rejected::Ended => NotSent::Closed,
+                Rejected::Full => NotSent::Full,
+            })?;
+        let write = |out: &mut _| {
+            head.put(out, id, remaining(), arguments.len());
+        };
+        match self.outbox.push(write, arguments) {
+            Ok(position) => {
+                self.in_flight.fetch_add(1, Ordering::Relaxed);
+                in_flight.fetch_add(1, Ordering::Relaxed);
+                Ok(PendingCall {
+                    lane: Arc::clone(self),
+                    id,
+                    position,
+                    in_flight,
+                    over: false,
+                })
+            }
+            Err(_closed) => {
+                lock(&self.calls).remove(id);
+                Err(NotSent::Closed)
+            }
+        }
+    }
+
+    /// Waits until fewer than `limit` bytes are queued before the network.
+    pub(crate) async fn room(&self, limit: usize) {
+        self.outbox.room(limit).await;
+    }
+
+    /// Takes no more calls; those in flight are still answered.
+    pub(crate) fn finish(&self) {
+        self.outbox.finish();
+    }
+
+    /// Waits until no answer can come any more.
+    pub(crate) async fn ended(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.has_ended() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        lock(&self.calls).has_ended()
+    }
+
+    pub(crate) fn load(&self) -> LaneLoad {
+        LaneLoad {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            bulk: self.bulk,
+        }
+    }
+
+    /// Hands answers to their calls until the peer finishes the lane or it breaks. All answers of
+    /// one chunk are stored under one lock, and their callers woken after it.
+    async fn read_answers(&self, mut recv: RecvStream, frame_size: usize) {
+        let mut assembler = Assembler::new(frame_size);
+        let mut wakers = Vec::new();
+        while let Ok(Some(chunk)) = recv.read_chunk(usize::MAX, true).await {
+            assembler.push(chunk.bytes);
+            let sound = {
+                let mut calls = lock(&self.calls);
+                loop {
+                    match assembler.next() {
+                        Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
+                            let Ok((id, response)) = Response::decode(frame.body) else {
+                                break false;
+                            };
+                            wakers.extend(calls.answer(id, response));
+                        }
+                        // Void, or a kind of a newer peer.
+                        Ok(Some(_)) => {}
+                        Ok(None) => break true,
+                        Err(_) => break false,
+                    }
+                }
+            };
+            for waker in wakers.drain(..) {
+                waker.wake();
+            }
+            if !sound {
+                tracing::warn!("a peer sent answers that break the protocol; the lane is closed");
+                let _ = recv.stop(CloseCode::Malformed.varint());
+                return;
+            }
+        }
+    }
+
+    fn end(&self) {
+        self.outbox.shut();
+        let wakers = lock(&self.calls).end();
+        for waker in wakers {
+            waker.wake();
+        }
+        self.ended.notify_waiters();
+    }
+}
+
+/// A request on its way: resolves to the answer.
+///
+/// # Cancel safety
+/// Dropping it takes the request back if it has not left, and otherwise asks the peer to drop the
+/// handler. [`abandon`](Self::abandon) does the same and tells which.
+#[derive(Debug)]
+#[must_use = "dropping a pending call cancels it"]
+pub struct PendingCall {
+    lane: Arc<CallerLane>,
+    id: u64,
+    position: u64,
+    in_flight: Arc<AtomicUsize>,
+    over: bool,
+}
+
+/// The lane ended before the answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallLost {
+    /// The request never left this process.
+    NeverLeft,
+    /// The request may have reached the peer.
+    MayHaveLeft,
+}
+
+/// What became of a call that was given up.
+#[derive(Clone, Debug)]
+pub enum Abandoned {
+    /// The request never left this process.
+    NeverLeft,
+    /// The request may have reached the peer; it was asked to drop the handler.
+    MayHaveLeft,
+    /// The answer had already come.
+    Answered(Response),
+}
+
+impl PendingCall {
+    /// Gives the call up.
+    pub fn abandon(mut self) -> Abandoned {
+        self.give_up()
+    }
+
+    fn give_up(&mut self) -> Abandoned {
+        if let Some(response) = self.finish() {
+            return Abandoned::Answered(response);
+        }
+        if self.lane.outbox.void(self.position) {
+            return Abandoned::NeverLeft;
+        }
+        // If the lane is closed there is no handler left to be cancelled.
+        let _ = self
+            .lane
+            .outbox
+            .push(|out| cancel_frame(out, self.id), &Bytes::new());
+        Abandoned::MayHaveLeft
+    }
+
+    /// Leaves the table; returns an answer that nobody has taken.
+    fn finish(&mut self) -> Option<Response> {
+        self.over = true;
+        self.lane.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.lane.calls).remove(self.id)
+    }
+}
+
+impl Future for PendingCall {
+    type Output = Result<Response, CallLost>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(lock(&self.lane.calls).poll(self.id, cx));
+        if !self.over {
+            self.finish();
+        }
+        Poll::Ready(outcome.map_err(|_ended| {
+            if self.lane.outbox.void(self.position) {
+                CallLost::NeverLeft
+            } else {
+                CallLost::MayHaveLeft
+            }
+        }))
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        if !self.over {
+            self.give_up();
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! The frames that wait to be written to one lane.
+//!
+//! Whoever has a frame appends it and goes on; one writer task takes everything that is queued in a
+//! single write, so that under load many frames share a packet and a wake-up. The queue also knows,
+//! for each frame, whether it was ever handed to QUIC: until then a call can be taken back without
+//! a trace, and its caller can be told for certain that it did not run.
+
+use std::{collections::VecDeque, mem, sync::Mutex};
+
+use bytes::{Bytes, BytesMut};
+use quinn::SendStream;
+use tokio::sync::Notify;
+
+use crate::{close::CloseCode, lock::lock, wire::FrameKind};
+
+/// A queue of frames with one writer.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    filled: Notify,
+    room: Notify,
+}
+
+/// The lane no longer takes frames. Nothing of the refused one was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+#[derive(Debug, Default)]
+struct Queue {
+    segments: VecDeque<Segment>,
+    /// Bytes in `segments`.
+    queued: usize,
+    /// Bytes ever handed to the writer: the position on the lane where `segments` begins.
+    taken: u64,
+    end: End,
+}
+
+#[derive(Debug)]
+enum Segment {
+    /// Whole frames, or the head of a frame whose payload is the next segment.
+    Batch(BytesMut),
+    /// A payload too large to be worth copying.
+    Payload(Bytes),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    /// No more frames are taken; what is queued is still written, then the lane is finished.
+    Finishing,
+    /// Nothing is written any more.
+    Broken,
+}
+
+impl Outbox {
+    /// Appends one frame: what `head` writes, then `payload`. Returns the frame's position on the
+    /// lane.
+    pub(crate) fn push(
+        &self,
+        head: impl FnOnce(&mut BytesMut),
+        payload: &Bytes,
+    ) -> Result<u64, Closed> {
+        let mut queue = lock(&self.queue);
+        if queue.end != End::Open {
+            return Err(Closed);
+        }
+        let was_empty = queue.queued == 0;
+        let before = queue.queued;
+        let position = queue.taken + before as u64;
+        let batch = queue.batch();
+        let length = batch.len();
+        head(batch);
+        let mut added = batch.len() - length;
+        if payload.len() <= COPIED_PAYLOAD {
+            batch.extend_from_slice(payload);
+            added += payload.len();
+        } else {
+            added += payload.len();
+            queue.segments.push_back(Segment::Payload(payload.clone()));
+        }
+        queue.queued = before + added;
+        drop(queue);
+        if was_empty {
+            self.filled.notify_one();
+        }
+        Ok(position)
+    }
+
+    /// Takes back the frame at `position` if it has not been handed to QUIC. True means that it
+    /// never leaves this process.
+    pub(crate) fn void(&self, position: u64) -> bool {
+        lock(&self.queue).void(position)
+    }
+
+    /// Waits until fewer than `limit` bytes are queued, or the lane is closed.
+    ///
+    /// Cancel safe: nothing is held while waiting.
+    pub(crate) async fn room(&self, limit: usize) {
+        loop {
+            let room = self.room.notified();
+            {
+                let queue = lock(&self.queue);
+                if queue.queued < limit || queue.end != End::Open {
+                    return;
+                }
+            }
+            room.await;
+        }
+    }
+
+    /// Takes no more frames; what is queued is written and the lane then finished.
+    pub(crate) fn finish(&self) {
+        self.end(End::Finishing);
+    }
+
+    /// Writes nothing more. Frames still queued stay where they are, so that [`void`](Self::void)
+    /// still finds them unsent.
+    pub(crate) fn shut(&self) {
+        self.end(End::Broken);
+    }
+
+    fn end(&self, end: End) {
+        {
+            let mut queue = lock(&self.queue);
+            if queue.end != End::Broken {
+                queue.end = end;
+            }
+        }
+        self.filled.notify_one();
+        self.room.notify_waiters();
+    }
+
+    /// Writes frames to `stream` until the outbox is finished or broken.
+    pub(crate) async fn write_to(&self, mut stream: SendStream) {
+        loop {
+            let filled = self.filled.notified();
+            match self.take() {
+                Taken::Frames(mut chunks) => {
+                    self.room.notify_waiters();
+                    if stream.write_all_chunks(&mut chunks).await.is_err() {
+                        self.shut();
+                    }
+                }
+                Taken::Nothing => filled.await,
+                Taken::Finished => {
+                    // Fails only if the stream is gone already, which is what is wanted.
+                    let _ = stream.finish();
+                    return;
+                }
+                Taken::Broken => {
+                    // A dropped stream would be finished, and a frame cut in half would look like
+                    // the end.
+                    let _ = stream.reset(CloseCode::Malformed.varint());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&self) -> Taken {
+        let mut queue = lock(&self.queue);
+        if queue.end == End::Broken {
+            return Taken::Broken;
+        }
+        if queue.queued == 0 {
+            return if queue.end == End::Finishing {
+                Taken::Finished
+            } else {
+                Taken::Nothing
+            };
+        }
+        queue.taken += queue.queued as u64;
+        queue.queued = 0;
+        let segments = mem::take(&mut queue.segments);
+        drop(queue);
+        Taken::Frames(
+            segments
+                .into_iter()
+                .map(Segment::freeze)
+                .filter(|chunk| !chunk.is_empty())
+                .collect(),
+        )
+    }
+}
+
+enum Taken {
+    Frames(Vec<Bytes>),
+    Nothing,
+    Finished,
+    Broken,
+}
+
+impl Queue {
+    /// The batch at the end, a fresh one if there is none.
+    fn batch(&mut self) -> &mut BytesMut {
+        if !matches!(self.segments.back(), Some(Segment::Batch(_))) {
+            self.segments
+                .push_back(Segment::Batch(BytesMut::with_capacity(BATCH)));
+        }
+        match self.segments.back_mut() {
+            Some(Segment::Batch(batch)) => batch,
+            _ => unreachable!("a batch was just put at the end"),
+        }
+    }
+
+    fn void(&mut self, position: u64) -> bool {
+        let Some(mut offset) = position
+            .checked_sub(self.taken)
+            .and_then(|offset| usize::try_from(offset).ok())
+        else {
+            return false;
+        };
+        for segment in &mut self.segments {
+            let length = segment.len();
+            if offset < length {
+                let Segment::Batch(batch) = segment else {
+                    return false;
+                };
+                // The kind stands behind the four bytes of the length; a head is always written to
+                // one batch.
+                batch[offset + crate::wire::LENGTH] = FrameKind::Void as u8;
+                return true;
+            }
+            offset -= length;
+        }
+        false
+    }
+}
+
+impl Segment {
+    fn len(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.len(),
+            Self::Payload(payload) => payload.len(),
+        }
+    }
+
+    fn freeze(self) -> Bytes {
+        match self {
+            Self::Batch(batch) => batch.freeze(),
+            Self::Payload(payload) => payload,
+        }
+    }
+}
+
+/// Payloads up to this size are copied behind their head: one memcpy is cheaper than one more
+/// chunk.
+const COPIED_PAYLOAD: usize = 4 * 1024;
+/// Capacity of a fresh batch: a few packets' worth of small frames.
+const BATCH: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use bytes::BufMut;
+
+    use super::*;
+    use crate::wire::{Assembler, begin_frame, finish_frame};
+
+    fn push(outbox: &Outbox, payload: &Bytes) -> Result<u64, Closed> {
+        outbox.push(
+            |out| {
+                let start = begin_frame(out, FrameKind::Request);
+                out.put_u8(7);
+                finish_frame(out, start, payload.len());
+            },
+            payload,
+        )
+    }
+
+    fn kinds(outbox: &Outbox) -> Vec<Option<FrameKind>> {
+        let Taken::Frames(chunks) = outbox.take() else {
+            return Vec::new();
+        };
+        let mut assembler = Assembler::new(1 << 20);
+        let mut kinds = Vec::new();
+        for chunk in chunks {
+            assembler.push(chunk);
+            while let Some(frame) = assembler.next().expect("sound frames") {
+                kinds.push(frame.kind);
+            }
+        }
+        kinds
+    }
+
+    #[test]
+    fn a_queued_frame_is_taken_back_and_its_neighbours_stay_whole() {
+        let outbox = Outbox::default();
+        let large = Bytes::from(vec![1; COPIED_PAYLOAD + 1]);
+        let positions: Vec<u64> = [
+            Bytes::from_static(b"a"),
+            large.clone(),
+            Bytes::from_static(b"c"),
+            large,
+        ]
+        .iter()
+        .map(|p| push(&outbox, p).expect("open"))
+        .collect();
+        assert!(outbox.void(positions[1]));
+        assert!(outbox.void(positions[2]));
+        let request = Some(FrameKind::Request);
+        let void = Some(FrameKind::Void);
+        assert_eq!(kinds(&outbox), [request, void, void, request]);
+    }
+
+    #[test]
+    fn a_frame_that_the_writer_took_is_not_taken_back() {
+        let outbox = Outbox::default();
+        let first = push(&outbox, &Bytes::new()).expect("open");
+        kinds(&outbox);
+        let second = push(&outbox, &Bytes::new()).expect("open");
+        assert!(!outbox.void(first));
+        assert!(outbox.void(second));
+    }
+
+    #[test]
+    fn a_broken_outbox_still_tells_what_never_left() {
+        let outbox = Outbox::default();
+        let sent = push(&outbox, &Bytes::new()).expect("open");
+        kinds(&outbox);
+        let queued = push(&outbox, &Bytes::new()).expect("open");
+        outbox.shut();
+        assert_eq!(push(&outbox, &Bytes::new()), Err(Closed));
+        assert!(!outbox.void(sent));
+        assert!(outbox.void(queued));
+    }
+}

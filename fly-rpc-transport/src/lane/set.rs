@@ -1,0 +1,128 @@
+//! The lanes that this node opened on one connection.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use quinn::Connection;
+use tokio::runtime::Handle;
+
+use super::{
+    caller::{CallerLane, NotSent},
+    policy::{self, Choice},
+};
+use crate::{limits::Limits, lock::lock};
+
+/// Opens lanes as the [policy](super::policy) asks, until it is told to finish.
+#[derive(Debug)]
+pub(crate) struct LaneSet {
+    connection: Connection,
+    runtime: Handle,
+    limits: Arc<Limits>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    lanes: Vec<Arc<CallerLane>>,
+    finished: bool,
+}
+
+impl LaneSet {
+    pub(crate) fn new(connection: Connection, runtime: Handle, limits: Arc<Limits>) -> Self {
+        Self {
+            connection,
+            runtime,
+            limits,
+            open: Mutex::default(),
+        }
+    }
+
+    /// The lane for a call of `size` bytes, with room for it.
+    ///
+    /// Cancel safe: a lane that was opened meanwhile is kept for the next call.
+    pub(crate) async fn lane(
+        &self,
+        size: usize,
+        round_trip: Duration,
+    ) -> Result<Arc<CallerLane>, NotSent> {
+        let lane = match self.choose(size, round_trip)? {
+            Some(lane) => lane,
+            None => self.open(policy::is_bulk(size)).await?,
+        };
+        lane.room(self.limits.lane_queue).await;
+        Ok(lane)
+    }
+
+    /// Takes no more calls; those in flight are still answered.
+    pub(crate) fn finish(&self) {
+        let mut open = lock(&self.open);
+        open.finished = true;
+        for lane in &open.lanes {
+            lane.finish();
+        }
+    }
+
+    /// Waits, after [`finish`](Self::finish), until every answer that can come has come.
+    pub(crate) async fn finished(&self) {
+        let lanes = lock(&self.open).lanes.clone();
+        for lane in lanes {
+            lane.ended().await;
+        }
+    }
+
+    fn choose(
+        &self,
+        size: usize,
+        round_trip: Duration,
+    ) -> Result<Option<Arc<CallerLane>>, NotSent> {
+        let mut open = lock(&self.open);
+        if open.finished {
+            return Err(NotSent::Closed);
+        }
+        let choice = policy::choose(
+            open.lanes.iter().map(|lane| lane.load()),
+            round_trip,
+            size,
+            self.most(),
+        );
+        match choice {
+            Choice::Take(index) if open.lanes[index].has_ended() => {
+                open.lanes.retain(|lane| !lane.has_ended());
+                Ok(None)
+            }
+            Choice::Take(index) => Ok(Some(Arc::clone(&open.lanes[index]))),
+            Choice::Open => {
+                open.lanes.retain(|lane| !lane.has_ended());
+                Ok(None)
+            }
+        }
+    }
+
+    async fn open(&self, bulk: bool) -> Result<Arc<CallerLane>, NotSent> {
+        let (send, recv) = self
+            .connection
+            .open_bi()
+            .await
+            .map_err(|_| NotSent::Closed)?;
+        let mut open = lock(&self.open);
+        if open.finished {
+            return Err(NotSent::Closed);
+        }
+        let lane = CallerLane::start(&self.runtime, send, recv, self.limits.frame_size(), bulk);
+        open.lanes.push(Arc::clone(&lane));
+        Ok(lane)
+    }
+
+    /// Fewer than the peer allows: some of its allowance is the control stream, some may be lanes
+    /// on their way out.
+    fn most(&self) -> usize {
+        (self.limits.lanes as usize)
+            .saturating_sub(SPARE_LANES)
+            .max(1)
+    }
+}
+
+/// Streams of the peer's allowance that are left unused.
+const SPARE_LANES: usize = 16;

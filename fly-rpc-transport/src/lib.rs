@@ -1,0 +1,45 @@
+//! The transport of fly-rpc: bytes between nodes that trust each other.
+//!
+//! An [`Endpoint`] owns one UDP socket. It dials and accepts QUIC connections whose both ends prove
+//! membership of a cluster ([`Identity`]), exchanges a [`Hello`] on each, keeps one [`Link`] per
+//! pair of nodes, and carries requests and answers over *lanes*. What a request means is the
+//! business of the [`Service`] above; no function, argument or return type is known here.
+//! `PROTOCOL.md` says what travels, [`Limits`] how much of it.
+//!
+//! Applications use the crate `fly-rpc`, not this one.
+
+mod backoff;
+mod close;
+mod control;
+mod endpoint;
+mod handshake;
+mod identity;
+mod keeper;
+mod lane;
+mod limits;
+mod link;
+mod lock;
+mod name;
+mod peers;
+mod quic;
+mod service;
+mod tie_break;
+mod tls;
+mod wire;
+
+pub use backoff::Backoff;
+pub use close::CloseCode;
+pub use endpoint::{Endpoint, EndpointConfig};
+pub use handshake::DialError;
+pub use identity::{CertificateRefused, ClusterSecret, Identity, IdentityError, SecretError};
+pub use keeper::{Attempts, Keeper};
+pub use lane::{Abandoned, CallLost, PendingCall};
+pub use limits::Limits;
+pub use link::{Link, SendRefused};
+pub use name::{NameError, NodeId, Region};
+pub use service::{Served, Service};
+pub use tls::ALPN;
+pub use wire::{
+    Catalogue, Hello, Offer, PROTOCOL_VERSIONS, Request, RequestHead, Response, ResponseFrame,
+    Status,
+};

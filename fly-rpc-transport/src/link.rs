@@ -1,0 +1,438 @@
+//! A link: one live connection to one node, from hello to close.
+//!
+//! The hello has been exchanged before a link exists, so a link always knows who is at the other
+//! end, where, and what it serves.
+
+use std::{
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quinn::{Connection, SendStream};
+use tokio::{runtime::Handle, sync::watch, time::Instant};
+
+use crate::{
+    close::CloseCode,
+    control::{Control, ControlError, ControlReader, ControlSender, control_writer},
+    lane::{LaneSet, NotSent, PendingCall, serve_lane},
+    limits::Limits,
+    lock::{lock, read, write},
+    name::{NodeId, Region},
+    service::Service,
+    tie_break::Standing,
+    wire::{Catalogue, Hello, RequestHead},
+};
+
+/// A connection to a node that has introduced itself.
+#[derive(Debug)]
+pub struct Link {
+    connection: Connection,
+    hello: Hello,
+    standing: Standing,
+    /// True if this node dialled.
+    dialled: bool,
+    catalogue: RwLock<Arc<Catalogue>>,
+    limits: Arc<Limits>,
+    lanes: LaneSet,
+    control: ControlSender,
+    in_flight: Arc<AtomicUsize>,
+    serving: Arc<AtomicUsize>,
+    accepted: AtomicU64,
+    /// Microseconds; refreshed by [`observe`](Self::observe), because asking quinn takes the
+    /// connection's lock.
+    round_trip: AtomicU64,
+    peer_is_draining: AtomicBool,
+    suspect: AtomicBool,
+    pulse: Mutex<Pulse>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far a link has come towards its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Progress {
+    /// This node makes no more calls on it.
+    retiring: bool,
+    /// This node has told the peer that it has none left.
+    done_sent: bool,
+    /// The peer has none left.
+    done_received: bool,
+    last_pong: u64,
+    closed: bool,
+}
+
+/// What is known of the peer's signs of life.
+#[derive(Clone, Copy, Debug)]
+struct Pulse {
+    datagrams: u64,
+    heard: Instant,
+    pings: u64,
+}
+
+/// Why a request was not sent. Nothing of it left this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendRefused {
+    /// The link is closing or closed.
+    Closed,
+    /// Too many calls await an answer on this link.
+    Full,
+}
+
+/// The streams and facts that the handshake leaves behind.
+pub(crate) struct Introduction {
+    pub(crate) connection: Connection,
+    pub(crate) send: SendStream,
+    pub(crate) control: ControlReader,
+    pub(crate) hello: Hello,
+    pub(crate) standing: Standing,
+    pub(crate) dialled: bool,
+}
+
+impl Link {
+    /// Makes a link and starts the tasks that keep it, on `runtime`.
+    pub(crate) fn start(
+        introduction: Introduction,
+        service: Arc<dyn Service>,
+        limits: Arc<Limits>,
+        runtime: &Handle,
+        on_news: impl Fn() + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let Introduction {
+            connection,
+            send,
+            control,
+            hello,
+            standing,
+            dialled,
+        } = introduction;
+        let (sender, write_control) = control_writer(send);
+        let link = Arc::new(Self {
+            catalogue: RwLock::new(Arc::clone(&hello.catalogue)),
+            peer_is_draining: AtomicBool::new(hello.draining),
+            hello,
+            standing,
+            dialled,
+            lanes: LaneSet::new(connection.clone(), runtime.clone(), Arc::clone(&limits)),
+            limits,
+            control: sender,
+            in_flight: Arc::default(),
+            serving: Arc::default(),
+            accepted: AtomicU64::new(0),
+            round_trip: AtomicU64::new(micros(connection.rtt())),
+            suspect: AtomicBool::new(false),
+            pulse: Mutex::new(Pulse {
+                datagrams: 0,
+                heard: Instant::now(),
+                pings: 0,
+            }),
+            progress: watch::Sender::new(Progress::default()),
+            connection,
+        });
+        let kept = Arc::clone(&link);
+        runtime.spawn(async move {
+            tokio::join!(
+                write_control,
+                kept.read_control(control, &on_news),
+                kept.accept_lanes(service),
+                kept.watch_close(&on_news)
+            );
+        });
+        link
+    }
+
+    /// Who is at the other end.
+    pub fn node(&self) -> &NodeId {
+        &self.hello.node
+    }
+
+    /// Where the other end runs.
+    pub fn region(&self) -> &Region {
+        &self.hello.region
+    }
+
+    /// What the other end said first.
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// The address that the other end's packets come from.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.connection.remote_address()
+    }
+
+    /// What the other end serves now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&read(&self.catalogue))
+    }
+
+    /// The round-trip time, smoothed by QUIC.
+    pub fn round_trip(&self) -> Duration {
+        Duration::from_micros(self.round_trip.load(Ordering::Relaxed))
+    }
+
+    /// Calls of this node that await an answer.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// The count of handlers that run for the other end; the layer above raises and lowers it.
+    pub fn serving(&self) -> &Arc<AtomicUsize> {
+        &self.serving
+    }
+
+    /// True if the other end takes no new calls.
+    pub fn is_draining(&self) -> bool {
+        self.peer_is_draining.load(Ordering::Relaxed)
+    }
+
+    /// True if nothing was heard for so long that another node is the better choice.
+    pub fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
+    }
+
+    /// True if new calls belong on another link.
+    pub fn is_retiring(&self) -> bool {
+        self.progress.borrow().retiring
+    }
+
+    /// True once the connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.progress.borrow().closed
+    }
+
+    /// Waits until the connection is gone.
+    pub async fn closed(&self) {
+        self.until(|progress| progress.closed).await;
+    }
+
+    /// Why the other end closed the connection, if it did and said so.
+    pub fn close_code(&self) -> Option<CloseCode> {
+        match self.connection.close_reason()? {
+            quinn::ConnectionError::ApplicationClosed(close) => {
+                CloseCode::from_number(close.error_code.into_inner())
+            }
+            _ => None,
+        }
+    }
+
+    /// Sends a request on a lane that suits its size and the distance. `remaining` is asked right
+    /// before the request is queued.
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before this returns.
+    ///
+    /// # Errors
+    /// [`SendRefused`]; nothing of the request left this process.
+    pub async fn call(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        remaining: impl FnOnce() -> Duration,
+    ) -> Result<PendingCall, SendRefused> {
+        if self.in_flight() >= self.limits.pending_calls {
+            return Err(SendRefused::Full);
+        }
+        let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
+        Ok(lane.call(head, arguments, remaining, Arc::clone(&self.in_flight))?)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Counts a request that the service accepted, for the drain message.
+    pub fn count_accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells the peer that this node takes no new calls.
+    pub(crate) fn announce_draining(&self) {
+        self.control.send(&Control::Draining {
+            accepted: self.accepted.load(Ordering::Relaxed),
+        });
+    }
+
+    /// Tells the peer what this node serves from now on.
+    pub(crate) fn announce_catalogue(&self, catalogue: &Catalogue) {
+        self.control.send(&Control::Catalogue(catalogue.clone()));
+    }
+
+    /// Waits until the peer has no calls left here, or the connection is gone.
+    pub(crate) async fn peer_is_done(&self) {
+        self.until(|progress| progress.done_received || progress.closed)
+            .await;
+    }
+
+    /// Asks both ends to move their calls to the other connection between them; this one closes
+    /// when none is left.
+    pub(crate) fn retire(self: &Arc<Self>) {
+        self.control.send(&Control::Retire);
+        self.finish_calls();
+    }
+
+    /// Waits for a sign of life that answers a question asked now. False if none comes in time.
+    pub(crate) async fn answers_ping(&self, patience: Duration) -> bool {
+        let ping = self.ping();
+        let pong = self.until(|progress| progress.last_pong >= ping || progress.closed);
+        tokio::time::timeout(patience, pong).await.is_ok() && !self.is_closed()
+    }
+
+    pub(crate) fn close(&self, code: CloseCode) {
+        // The reason stays here: the number is all that the peer needs, and all that it is told.
+        self.connection.close(code.varint(), b"");
+    }
+
+    /// Looks at the connection's signs of life; called about once a second. Returns true if the
+    /// suspicion changed.
+    pub(crate) fn observe(&self) -> bool {
+        let stats = self.connection.stats();
+        self.round_trip
+            .store(micros(stats.path.rtt), Ordering::Relaxed);
+        let now = Instant::now();
+        let silence = {
+            let mut pulse = lock(&self.pulse);
+            if pulse.datagrams != stats.udp_rx.datagrams {
+                pulse.datagrams = stats.udp_rx.datagrams;
+                pulse.heard = now;
+            }
+            now.duration_since(pulse.heard)
+        };
+        let waiting = self.in_flight() > 0;
+        if silence >= self.limits.silence_lost {
+            tracing::info!(peer = %self.node(), ?silence, "nothing was heard for too long; the connection is given up");
+            self.close(CloseCode::Silent);
+        } else if (waiting && silence >= PING_WHEN_WAITING)
+            || silence >= self.limits.silence_lost / 2
+        {
+            self.ping();
+        }
+        let suspect = silence >= self.limits.silence_suspect
+            && (waiting || silence >= self.limits.silence_lost / 2);
+        self.suspect.swap(suspect, Ordering::Relaxed) != suspect
+    }
+
+    fn ping(&self) -> u64 {
+        let number = {
+            let mut pulse = lock(&self.pulse);
+            pulse.pings += 1;
+            pulse.pings
+        };
+        self.control.send(&Control::Ping(number));
+        number
+    }
+
+    async fn until(&self, condition: impl FnMut(&Progress) -> bool) {
+        let mut progress = self.progress.subscribe();
+        // The sender lives as long as the link that is borrowed here.
+        let _ = progress.wait_for(condition).await;
+    }
+
+    /// Lets the calls in flight end and then tells the peer that none is left.
+    fn finish_calls(self: &Arc<Self>) {
+        let first = self
+            .progress
+            .send_if_modified(|progress| !std::mem::replace(&mut progress.retiring, true));
+        if !first {
+            return;
+        }
+        self.lanes.finish();
+        let link = Arc::clone(self);
+        tokio::spawn(async move {
+            link.lanes.finished().await;
+            link.control.send(&Control::Done);
+            link.progress
+                .send_modify(|progress| progress.done_sent = true);
+            link.close_if_done();
+        });
+    }
+
+    async fn read_control(self: &Arc<Self>, mut control: ControlReader, on_news: &impl Fn()) {
+        loop {
+            match control.next().await {
+                Ok(Control::Catalogue(catalogue)) => {
+                    *write(&self.catalogue) = Arc::new(catalogue);
+                    on_news();
+                }
+                Ok(Control::Draining { accepted }) => {
+                    tracing::info!(peer = %self.node(), accepted, "the peer drains: it takes no new calls");
+                    self.peer_is_draining.store(true, Ordering::Relaxed);
+                    self.finish_calls();
+                    on_news();
+                }
+                Ok(Control::Retire) => {
+                    self.finish_calls();
+                    on_news();
+                }
+                Ok(Control::Done) => self
+                    .progress
+                    .send_modify(|progress| progress.done_received = true),
+                Ok(Control::Ping(number)) => self.control.send(&Control::Pong(number)),
+                Ok(Control::Pong(number)) => self
+                    .progress
+                    .send_modify(|progress| progress.last_pong = progress.last_pong.max(number)),
+                Err(ControlError::Ended) => return,
+                Err(error) => {
+                    tracing::warn!(peer = %self.node(), %error, "the control stream breaks the protocol; the connection is closed");
+                    self.close(CloseCode::Malformed);
+                    return;
+                }
+            }
+            self.close_if_done();
+        }
+    }
+
+    /// A retired link is closed by its dialler when neither end has calls left on it. A draining
+    /// one is closed by the node that drains.
+    fn close_if_done(&self) {
+        let progress = *self.progress.borrow();
+        if self.dialled && progress.done_sent && progress.done_received && !self.is_draining() {
+            self.close(CloseCode::Retired);
+        }
+    }
+
+    async fn accept_lanes(self: &Arc<Self>, service: Arc<dyn Service>) {
+        while let Ok((send, recv)) = self.connection.accept_bi().await {
+            tokio::spawn(serve_lane(
+                Arc::clone(self),
+                Arc::clone(&service),
+                send,
+                recv,
+            ));
+        }
+    }
+
+    async fn watch_close(&self, on_news: &impl Fn()) {
+        let reason = self.connection.closed().await;
+        tracing::debug!(peer = %self.node(), %reason, "a connection ended");
+        self.lanes.finish();
+        self.progress.send_modify(|progress| {
+            progress.retiring = true;
+            progress.closed = true;
+        });
+        on_news();
+    }
+}
+
+impl From<NotSent> for SendRefused {
+    fn from(refused: NotSent) -> Self {
+        match refused {
+            NotSent::Closed => Self::Closed,
+            NotSent::Full => Self::Full,
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Silence, while an answer is awaited, after which the peer is asked for a sign of life: a handler
+/// may simply take long.
+const PING_WHEN_WAITING: Duration = Duration::from_secs(1);

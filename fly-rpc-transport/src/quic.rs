@@ -1,0 +1,72 @@
+//! quinn's configuration, every bound set by hand.
+//!
+//! quinn's own constructors allow 0-RTT, which can be replayed (RFC 9001 §9.2), and leave the
+//! connection window open; here nothing is left to a default that a peer could use against us.
+
+use std::{sync::Arc, time::Duration};
+
+use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+
+use crate::{
+    identity::{DialRefusal, Identity},
+    limits::Limits,
+    name::NodeId,
+    tls,
+};
+
+/// What the endpoint accepts with.
+pub(crate) fn server(identity: &Identity, limits: &Limits) -> ServerConfig {
+    let mut config = ServerConfig::with_crypto(tls::quic_server_config(identity));
+    config
+        .transport_config(Arc::new(transport(limits, false)))
+        // Nodes have addresses that last; a moving peer is either a NAT rebinding, answered by a
+        // fresh dial, or an attack.
+        .migration(false)
+        .max_incoming(limits.handshakes)
+        .incoming_buffer_size(INCOMING_BUFFER)
+        .incoming_buffer_size_total(INCOMING_BUFFERS);
+    config
+}
+
+/// What a dial to `expected`, or to whoever is there, is made with; and where its reason is found
+/// if the peer is refused.
+pub(crate) fn client(
+    identity: &Identity,
+    expected: Option<NodeId>,
+    limits: &Limits,
+) -> (ClientConfig, DialRefusal) {
+    let (crypto, refusal) = tls::quic_client_config(identity, expected);
+    let mut config = ClientConfig::new(crypto);
+    config.transport_config(Arc::new(transport(limits, true)));
+    (config, refusal)
+}
+
+/// What the socket itself is run with.
+pub(crate) fn endpoint() -> EndpointConfig {
+    EndpointConfig::default()
+}
+
+fn transport(limits: &Limits, dialler: bool) -> TransportConfig {
+    let mut config = TransportConfig::default();
+    config
+        // The control stream is one of the dialler's.
+        .max_concurrent_bidi_streams(VarInt::from_u32(limits.lanes.saturating_add(1)))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .stream_receive_window(VarInt::from_u32(limits.lane_receive_window))
+        .receive_window(VarInt::from_u32(limits.connection_receive_window))
+        .send_window(limits.send_window)
+        .initial_rtt(INITIAL_ROUND_TRIP)
+        .max_idle_timeout(IdleTimeout::try_from(limits.idle_timeout).ok())
+        .keep_alive_interval(dialler.then_some(limits.keep_alive));
+    config
+}
+
+/// Assumed until it is measured. The standard's 333 ms (RFC 9002 §6.2.2) makes a dial that meets a
+/// restarting node wait a second for its second try; a needless retransmission on a longer path
+/// costs one packet.
+const INITIAL_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Bytes kept for one connection attempt that has not been looked at yet: a first flight.
+const INCOMING_BUFFER: u64 = 64 * 1024;
+/// Bytes kept for all of them.
+const INCOMING_BUFFERS: u64 = 8 * 1024 * 1024;

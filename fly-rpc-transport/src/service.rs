@@ -1,0 +1,42 @@
+//! What the layer above does with requests. The transport knows frames and peers; functions are
+//! this trait's side.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use crate::{
+    link::Link,
+    wire::{Request, ResponseFrame},
+};
+
+/// Serves the requests of all peers.
+pub trait Service: Send + Sync + 'static {
+    /// Looks at one request. Called on the task that reads the lane: it must not block, and what is
+    /// to take time goes into the returned future.
+    fn serve(&self, link: &Arc<Link>, request: Request) -> Served;
+}
+
+/// How a request is served.
+pub enum Served {
+    /// Answered already.
+    Answer(ResponseFrame),
+    /// Answered when this future completes. It must not panic: a panic is the layer above's to
+    /// catch.
+    Handler {
+        /// The running function.
+        future: Pin<Box<dyn Future<Output = ResponseFrame> + Send>>,
+        /// True if it is dropped when the caller gives up.
+        cancellable: bool,
+    },
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(frame) => f.debug_tuple("Answer").field(frame).finish(),
+            Self::Handler { cancellable, .. } => f
+                .debug_struct("Handler")
+                .field("cancellable", cancellable)
+                .finish_non_exhaustive(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Frames: a little-endian `u32` length, then that many bytes, the first of which is the kind
+//! (PROTOCOL.md, *Frames*).
+//!
+//! The length is of fixed width so that a frame is written in one pass and its length filled in
+//! afterwards, and so that a queued frame can be turned into a [`FrameKind::Void`] in place when
+//! its call is given up before it left.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The kinds of frames. Numbers below 16 travel on lanes, others on the control stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum FrameKind {
+    /// Nothing: whatever it holds is skipped. A request that was given up before it left becomes
+    /// one.
+    Void = 0,
+    Request = 1,
+    Response = 2,
+    Cancel = 3,
+    Hello = 16,
+    Catalogue = 17,
+    Draining = 18,
+    Retire = 19,
+    Done = 20,
+    Ping = 21,
+    Pong = 22,
+}
+
+impl FrameKind {
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::Void,
+            1 => Self::Request,
+            2 => Self::Response,
+            3 => Self::Cancel,
+            16 => Self::Hello,
+            17 => Self::Catalogue,
+            18 => Self::Draining,
+            19 => Self::Retire,
+            20 => Self::Done,
+            21 => Self::Ping,
+            22 => Self::Pong,
+            _ => return None,
+        })
+    }
+}
+
+/// One frame as it came: its kind (`None` if this build does not know it) and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: Option<FrameKind>,
+    pub(crate) body: Bytes,
+}
+
+/// Why a stream of frames cannot be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FrameError {
+    #[error("a frame of {size} bytes, the limit is {limit}")]
+    TooLarge { size: usize, limit: usize },
+    #[error("an empty frame")]
+    Empty,
+}
+
+/// Starts a frame at the end of `out`; returns where, for [`finish_frame`].
+pub(crate) fn begin_frame(out: &mut BytesMut, kind: FrameKind) -> usize {
+    let start = out.len();
+    out.put_u32_le(0);
+    out.put_u8(kind as u8);
+    start
+}
+
+/// Fills in the length of the frame begun at `start`, counting `beyond` bytes that will follow
+/// `out` on the wire.
+pub(crate) fn finish_frame(out: &mut BytesMut, start: usize, beyond: usize) {
+    let length = out.len() - start - LENGTH + beyond;
+    let length = u32::try_from(length)
+        .expect("messages are limited to far less than 4 GiB before they are framed");
+    out[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Cuts a stream of chunks into frames. A frame inside one chunk is a slice of it; only one that
+/// spans chunks is copied, and memory for it grows with the bytes that came, not with the length
+/// that was promised.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    chunk: Bytes,
+    partial: BytesMut,
+    limit: usize,
+}
+
+impl Assembler {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            chunk: Bytes::new(),
+            partial: BytesMut::new(),
+            limit,
+        }
+    }
+
+    /// Gives the next bytes of the stream. Every frame of the chunk before must have been taken.
+    pub(crate) fn push(&mut self, chunk: Bytes) {
+        debug_assert!(self.chunk.is_empty(), "frames were left untaken");
+        self.chunk = chunk;
+    }
+
+    /// The next whole frame, or `None` until more bytes come.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+        if self.partial.is_empty() {
+            if let Some(length) = self.checked_length(&self.chunk)?
+                && self.chunk.len() >= LENGTH + length
+            {
+                let mut frame = self.chunk.split_to(LENGTH + length);
+                return Ok(Some(split_kind(frame.split_off(LENGTH))));
+            }
+            self.partial
+                .extend_from_slice(&std::mem::take(&mut self.chunk));
+            return Ok(None);
+        }
+        self.fill_partial(LENGTH);
+        let Some(length) = self.checked_length(&self.partial)? else {
+            return Ok(None);
+        };
+        self.fill_partial(LENGTH + length);
+        if self.partial.len() < LENGTH + length {
+            return Ok(None);
+        }
+        let mut frame = std::mem::take(&mut self.partial).freeze();
+        Ok(Some(split_kind(frame.split_off(LENGTH))))
+    }
+
+    /// True if the stream may end here: no frame is half-read.
+    pub(crate) fn is_at_boundary(&self) -> bool {
+        self.partial.is_empty() && self.chunk.is_empty()
+    }
+
+    fn fill_partial(&mut self, wanted: usize) {
+        let missing = wanted
+            .saturating_sub(self.partial.len())
+            .min(self.chunk.len());
+        self.partial
+            .extend_from_slice(&self.chunk.split_to(missing));
+    }
+
+    fn checked_length(&self, bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+        let Some(prefix) = bytes.first_chunk::<LENGTH>() else {
+            return Ok(None);
+        };
+        let size = u32::from_le_bytes(*prefix) as usize;
+        match size {
+            0 => Err(FrameError::Empty),
+            _ if size > self.limit => Err(FrameError::TooLarge {
+                size,
+                limit: self.limit,
+            }),
+            _ => Ok(Some(size)),
+        }
+    }
+}
+
+fn split_kind(mut bytes: Bytes) -> Frame {
+    let body = bytes.split_off(1);
+    Frame {
+        kind: FrameKind::from_byte(bytes[0]),
+        body,
+    }
+}
+
+/// Bytes of the length prefix.
+pub(crate) const LENGTH: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frames(bodies: &[Vec<u8>]) -> Bytes {
+        let mut out = BytesMut::new();
+        for body in bodies {
+            let start = begin_frame(&mut out, FrameKind::Request);
+            out.put_slice(body);
+            finish_frame(&mut out, start, 0);
+        }
+        out.freeze()
+    }
+
+    fn drain(assembler: &mut Assembler, into: &mut Vec<Vec<u8>>) {
+        while let Some(frame) = assembler.next().expect("a sound stream") {
+            assert_eq!(frame.kind, Some(FrameKind::Request));
+            into.push(frame.body.to_vec());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_back_however_the_stream_is_cut(
+            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..12),
+            cuts in prop::collection::vec(1_usize..30, 1..60),
+        ) {
+            let mut stream = frames(&bodies);
+            let mut assembler = Assembler::new(1024);
+            let mut seen = Vec::new();
+            let mut cuts = cuts.into_iter().cycle();
+            while !stream.is_empty() {
+                let cut = cuts.next().unwrap_or(1).min(stream.len());
+                assembler.push(stream.split_to(cut));
+                drain(&mut assembler, &mut seen);
+            }
+            prop_assert!(assembler.is_at_boundary());
+            prop_assert_eq!(seen, bodies);
+        }
+
+        #[test]
+        fn no_bytes_make_the_assembler_panic(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..20)) {
+            let mut assembler = Assembler::new(64);
+            for chunk in chunks {
+                assembler.push(chunk.into());
+                loop {
+                    match assembler.next() {
+                        Ok(Some(_)) => {}
+                        Ok(None) => break,
+                        Err(_) => return Ok(()),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_promised_length_takes_no_memory() {
+        let mut assembler = Assembler::new(64 * 1024 * 1024);
+        assembler.push(Bytes::from_static(&[0, 0, 0, 2, 1]));
+        assert_eq!(assembler.next(), Ok(None));
+        assert!(assembler.partial.capacity() < 1024);
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_refused_by_its_length_alone() {
+        let mut assembler = Assembler::new(16);
+        assembler.push(Bytes::from_static(&[17, 0, 0, 0]));
+        assert_eq!(
+            assembler.next(),
+            Err(FrameError::TooLarge {
+                size: 17,
+                limit: 16
+            })
+        );
+    }
+
+    #[test]
+    fn a_frame_without_a_kind_is_refused() {
+        let mut assembler = Assembler::new(16);
+        assembler.push(Bytes::from_static(&[0, 0, 0, 0, 1]));
+        assert_eq!(assembler.next(), Err(FrameError::Empty));
+    }
+}

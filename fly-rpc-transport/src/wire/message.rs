@@ -1,0 +1,204 @@
+//! What lanes carry: requests, responses and cancels (PROTOCOL.md, *Lanes*).
+
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{FrameKind, Malformed, Reader, Status, begin_frame, finish_frame, put_varint};
+
+/// The part of a request that the transport reads and the caller fills in. The arguments follow it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// The function's name: one half of its identity. At most 255 bytes.
+    pub function: &'a str,
+    /// The function's version: the other half.
+    pub version: u32,
+    /// Fingerprint of the contract that the arguments were encoded with.
+    pub contract: [u8; 16],
+    /// W3C trace context in binary form: version, trace id, parent id, flags.
+    pub trace: Option<[u8; TRACE]>,
+}
+
+impl RequestHead<'_> {
+    /// Writes the head of a request frame whose `arguments` bytes will follow; returns where the
+    /// frame starts.
+    pub(crate) fn put(
+        &self,
+        out: &mut BytesMut,
+        call: u64,
+        remaining: Duration,
+        arguments: usize,
+    ) -> usize {
+        let start = begin_frame(out, FrameKind::Request);
+        put_varint(out, call);
+        out.put_u8(if self.trace.is_some() { FLAG_TRACE } else { 0 });
+        put_varint(
+            out,
+            u64::try_from(remaining.as_micros()).unwrap_or(u64::MAX),
+        );
+        let name = self.function.as_bytes();
+        out.put_u8(
+            u8::try_from(name.len())
+                .expect("names are at most 128 bytes, checked when they are registered"),
+        );
+        out.put_slice(name);
+        put_varint(out, u64::from(self.version));
+        out.put_slice(&self.contract);
+        if let Some(trace) = &self.trace {
+            out.put_slice(trace);
+        }
+        finish_frame(out, start, arguments);
+        start
+    }
+}
+
+/// A request as it came from a peer: every field checked for form, none for meaning.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The call's id on its lane.
+    pub(crate) call: u64,
+    function: Bytes,
+    /// The version that is asked for.
+    pub version: u32,
+    /// Fingerprint of the contract that the arguments were encoded with.
+    pub contract: [u8; 16],
+    /// What was left of the caller's deadline when the request was written.
+    pub remaining: Duration,
+    /// W3C trace context in binary form, if the caller sent one.
+    pub trace: Option<[u8; TRACE]>,
+    /// The encoded arguments.
+    pub arguments: Bytes,
+}
+
+impl Request {
+    /// Reads a request. An error still tells the call's id when that much could be read, so that
+    /// the caller can be answered.
+    pub(crate) fn decode(body: Bytes) -> Result<Self, (Option<u64>, Malformed)> {
+        let mut reader = Reader::new(body);
+        let call = reader.varint().map_err(|error| (None, error))?;
+        Self::decode_rest(call, reader).map_err(|error| (Some(call), error))
+    }
+
+    fn decode_rest(call: u64, mut reader: Reader) -> Result<Self, Malformed> {
+        let flags = reader.byte()?;
+        if flags & FLAGS_CRITICAL & !FLAG_TRACE != 0 {
+            return Err(Malformed("request: a flag that must be understood is not"));
+        }
+        let remaining = Duration::from_micros(reader.varint()?);
+        let length = usize::from(reader.byte()?);
+        let function = reader.take(length)?;
+        std::str::from_utf8(&function).map_err(|_| Malformed("function name: not UTF-8"))?;
+        let version = reader.varint_u32()?;
+        let contract = reader.array()?;
+        let trace = if flags & FLAG_TRACE == 0 {
+            None
+        } else {
+            Some(reader.array()?)
+        };
+        Ok(Self {
+            call,
+            function,
+            version,
+            contract,
+            remaining,
+            trace,
+            arguments: reader.into_rest(),
+        })
+    }
+
+    /// The name of the function that is asked for.
+    pub fn function(&self) -> &str {
+        std::str::from_utf8(&self.function).unwrap_or_default()
+    }
+
+    /// Starts the answer to this request.
+    pub fn respond(&self, status: Status) -> ResponseFrame {
+        ResponseFrame::new(self.call, status)
+    }
+}
+
+/// An answer being written: the frame's head, then whatever [`body`](Self::body) is given.
+#[derive(Debug)]
+pub struct ResponseFrame {
+    bytes: BytesMut,
+    call: u64,
+}
+
+impl ResponseFrame {
+    pub(crate) fn new(call: u64, status: Status) -> Self {
+        let mut bytes = BytesMut::with_capacity(RESPONSE_CAPACITY);
+        begin_frame(&mut bytes, FrameKind::Response);
+        put_varint(&mut bytes, call);
+        bytes.put_u8(status.to_byte());
+        Self { bytes, call }
+    }
+
+    /// Where the value, or the detail of a refusal, is appended.
+    pub fn body(&mut self) -> &mut BytesMut {
+        &mut self.bytes
+    }
+
+    /// Appends the detail of a refusal and returns the frame.
+    pub fn with_detail(mut self, detail: &[u8]) -> Self {
+        self.bytes.put_slice(detail);
+        self
+    }
+
+    /// Throws away what was written and starts over with another status: the value could not be
+    /// encoded after all.
+    pub fn restart(&self, status: Status) -> Self {
+        Self::new(self.call, status)
+    }
+
+    pub(crate) fn finish(mut self) -> BytesMut {
+        finish_frame(&mut self.bytes, 0, 0);
+        self.bytes
+    }
+}
+
+/// An answer as it came from a peer.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// How the call ended.
+    pub status: Status,
+    /// The encoded value, or the detail of a refusal.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// Reads an answer and the id of the call that it belongs to.
+    pub(crate) fn decode(body: Bytes) -> Result<(u64, Self), Malformed> {
+        let mut reader = Reader::new(body);
+        let call = reader.varint()?;
+        let status = Status::from_byte(reader.byte()?);
+        Ok((
+            call,
+            Self {
+                status,
+                body: reader.into_rest(),
+            },
+        ))
+    }
+}
+
+/// The frame that asks the peer to drop the handler of a call.
+pub(crate) fn cancel_frame(out: &mut BytesMut, call: u64) {
+    let start = begin_frame(out, FrameKind::Cancel);
+    put_varint(out, call);
+    finish_frame(out, start, 0);
+}
+
+/// The call that a cancel is about. Bytes behind it are for newer peers.
+pub(crate) fn decode_call_id(body: Bytes) -> Result<u64, Malformed> {
+    Reader::new(body).varint()
+}
+
+/// Bytes of a W3C trace context: version 1, trace id 16, parent id 8, flags 1.
+const TRACE: usize = 26;
+/// A trace context follows the contract.
+const FLAG_TRACE: u8 = 0b0000_0001;
+/// Flags of the low half must be understood or the request refused; those of the high half may be
+/// ignored.
+const FLAGS_CRITICAL: u8 = 0b0000_1111;
+/// A head and a small value fit without growing.
+const RESPONSE_CAPACITY: usize = 128;

@@ -1,0 +1,23 @@
+//! What travels, as bytes: pure functions from values to frames and back, no tasks, clocks or
+//! sockets.
+//!
+//! `PROTOCOL.md` is the normative text; golden bytes in the tests of this folder pin it.
+
+mod frame;
+mod hello;
+mod message;
+mod read;
+mod status;
+
+pub(crate) use frame::{
+    Assembler, Frame, FrameError, FrameKind, LENGTH, begin_frame, finish_frame,
+};
+pub(crate) use hello::HelloError;
+pub use hello::{Catalogue, Hello, Offer, PROTOCOL_VERSIONS};
+pub use message::{Request, RequestHead, Response, ResponseFrame};
+pub(crate) use message::{cancel_frame, decode_call_id};
+pub(crate) use read::{Malformed, Reader, put_bytes, put_varint};
+pub use status::Status;
+
+#[cfg(test)]
+mod golden;

@@ -1,0 +1,430 @@
+//! The call: what a stub returns, and what a caller awaits.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    codec,
+    context::CallContext,
+    deadline,
+    error::{CallError, RpcError, Stage},
+    fence::{Fence, fence},
+    node::Node,
+    permits::Permit,
+    registry::{Function, Scope, Served, contract_of},
+    remote::{RemoteCall, bad_target},
+    resolve::Wanted,
+    run::{Arguments, RunError, log_panic, run},
+    scope::{self, Current},
+    target::Target,
+};
+
+/// A call of an annotated function: a future of its value. Nothing is sent before it is first
+/// polled.
+///
+/// It borrows the reference arguments, as the future of an `async fn` would; without reference
+/// arguments it is `'static`.
+///
+/// # Delivery
+/// At most once, unless the function is marked `idempotent`. A failure says whether the function
+/// ran: [`RpcError::executed`].
+///
+/// # Cancel safety
+/// Dropping a call takes its request back if it has not left this process; otherwise the peer is
+/// told, and drops the function at its next `.await`, unless it is `detached` or `blocking`.
+/// Whether it ran is then unknown.
+///
+/// # Errors
+/// [`RpcError`], each variant of which says what to do.
+///
+/// # Examples
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use fly_rpc::region_rpc;
+///
+/// #[region_rpc]
+/// fn upcase(text: &str) -> String {
+///     text.to_uppercase()
+/// }
+///
+/// # async fn example() -> Result<(), fly_rpc::RpcError> {
+/// let loud = upcase_on_region("hkg", "fly").timeout(Duration::from_millis(800)).await?;
+/// assert_eq!(loud, "FLY");
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a call is not made before it is awaited"]
+pub struct Call<'a, R> {
+    state: State<'a, R>,
+}
+
+enum State<'a, R> {
+    Planned(Plan<'a, R>),
+    Running(CallFuture<'a, R>),
+    Over,
+}
+
+struct Plan<'a, R> {
+    options: Options,
+    launch: Box<dyn Launch<'a, R> + 'a>,
+    older: Option<Box<Call<'a, R>>>,
+}
+
+#[derive(Debug)]
+struct Options {
+    target: Target,
+    timeout: Option<Duration>,
+    node: Option<Node>,
+    wait_ready: bool,
+    /// The end of a call that this one takes over from.
+    no_later_than: Option<Instant>,
+}
+
+type CallFuture<'a, R> = Pin<Box<dyn Future<Output = Result<R, RpcError>> + Send + 'a>>;
+
+/// A function and its arguments, without the function's type.
+trait Launch<'a, R>: Send {
+    fn launch(
+        self: Box<Self>,
+        options: Options,
+        older: Option<Box<Call<'a, R>>>,
+    ) -> CallFuture<'a, R>;
+}
+
+/// Plans a call of `F`. What stubs consist of.
+pub fn call<'a, F: Function>(target: impl Into<Target>, args: F::Args<'a>) -> Call<'a, F::Output> {
+    let options = Options {
+        target: target.into(),
+        timeout: None,
+        node: None,
+        wait_ready: false,
+        no_later_than: None,
+    };
+    let launch = Box::new(Invocation::<'a, F> { args });
+    Call {
+        state: State::Planned(Plan {
+            options,
+            launch,
+            older: None,
+        }),
+    }
+}
+
+impl<'a, R> Call<'a, R> {
+    /// Gives the call this long, from its first poll on, for everything: finding a node,
+    /// connecting, queueing, and the answer. The default is the function's own `timeout`, else the
+    /// node's (5 s). Inside a handler a call never outlives the call that is being served.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|plan| plan.options.timeout = Some(timeout))
+    }
+
+    /// Makes the call through this node instead of the one of the current scope or the default one.
+    pub fn via(self, node: &Node) -> Self {
+        self.with(|plan| plan.options.node = Some(node.clone()))
+    }
+
+    /// Waits, within the deadline, for a node that can serve the call, instead of failing at once.
+    pub fn wait_ready(self) -> Self {
+        self.with(|plan| plan.options.wait_ready = true)
+    }
+
+    /// If no node of the target offers this version, makes that call instead, within what is left
+    /// of the deadline. Nothing ran until then, so this cannot run anything twice.
+    pub fn or_older(self, older: Self) -> Self {
+        self.with(|plan| plan.older = Some(Box::new(older)))
+    }
+
+    /// What is set after the call began changes nothing any more.
+    fn with(mut self, set: impl FnOnce(&mut Plan<'a, R>)) -> Self {
+        if let State::Planned(plan) = &mut self.state {
+            set(plan);
+        }
+        self
+    }
+}
+
+impl<'a, T, E> Call<'a, Result<T, E>> {
+    /// Merges the function's own error and the call's into one: `Result<T, CallError<E>>`.
+    pub fn flatten(self) -> FlatCall<'a, T, E> {
+        FlatCall { call: self }
+    }
+}
+
+impl<R> Future for Call<'_, R> {
+    type Output = Result<R, RpcError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::Planned(Plan {
+                    options,
+                    launch,
+                    older,
+                }) => self.state = State::Running(launch.launch(options, older)),
+                State::Running(mut future) => {
+                    let outcome = future.as_mut().poll(cx);
+                    if outcome.is_pending() {
+                        self.state = State::Running(future);
+                    }
+                    return outcome;
+                }
+                State::Over => panic!("a call was polled after it had completed"),
+            }
+        }
+    }
+}
+
+impl<R> fmt::Debug for Call<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::Planned(plan) => f.debug_tuple("Call").field(&plan.options).finish(),
+            State::Running(_) => f.write_str("Call(running)"),
+            State::Over => f.write_str("Call(over)"),
+        }
+    }
+}
+
+/// A call whose two kinds of errors are one: what [`Call::flatten`] gives.
+#[must_use = "a call is not made before it is awaited"]
+#[derive(Debug)]
+pub struct FlatCall<'a, T, E> {
+    call: Call<'a, Result<T, E>>,
+}
+
+impl<T, E> Future for FlatCall<'_, T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match ready!(Pin::new(&mut self.call).poll(cx)) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(CallError::App(error)),
+            Err(error) => Err(CallError::Rpc(error)),
+        })
+    }
+}
+
+struct Invocation<'a, F: Function> {
+    args: F::Args<'a>,
+}
+
+impl<'a, F: Function> Launch<'a, F::Output> for Invocation<'a, F> {
+    fn launch(
+        self: Box<Self>,
+        options: Options,
+        older: Option<Box<Call<'a, F::Output>>>,
+    ) -> CallFuture<'a, F::Output> {
+        Box::pin(async move {
+            let Some(current) = options.node.clone().map_or_else(scope::current, |node| {
+                Some(Current {
+                    node,
+                    deadline: None,
+                })
+            }) else {
+                return Err(RpcError::NotStarted);
+            };
+            let node = current.node;
+            let own = options
+                .timeout
+                .or(F::SPEC.timeout)
+                .unwrap_or(node.inner().default_timeout);
+            let deadline = deadline::after(Instant::now(), own, node.inner().limits.deadline);
+            let deadline = deadline::earlier(
+                deadline::earlier(deadline, scope::inherited_deadline()),
+                options.no_later_than,
+            );
+            match make::<F>(&node, self.args, &options, deadline).await {
+                Err(RpcError::FunctionUnavailable { .. }) if older.is_some() => {
+                    let Some(older) = older else {
+                        unreachable!("just seen")
+                    };
+                    older
+                        .with(|plan| {
+                            plan.options.no_later_than = Some(deadline);
+                            plan.options.node.get_or_insert(node);
+                        })
+                        .await
+                }
+                outcome => outcome,
+            }
+        })
+    }
+}
+
+/// Makes the call: here if this is where it should run, elsewhere otherwise.
+async fn make<F: Function>(
+    node: &Node,
+    args: F::Args<'_>,
+    options: &Options,
+    deadline: Instant,
+) -> Result<F::Output, RpcError> {
+    let inner = node.inner();
+    if node.is_stopped() {
+        return Err(RpcError::NotStarted);
+    }
+    if let Some(error) = bad_target(&options.target) {
+        return Err(error);
+    }
+    let mut refused_here = None;
+    if inner.here().is_target(&options.target)
+        && let Some(served) = inner.registry.find(F::SPEC.name, F::SPEC.version)
+    {
+        match admit_here(node, served, deadline) {
+            Ok(scope) => return run_here::<F>(node, scope, args, deadline).await,
+            Err(error) => refused_here = Some(error),
+        }
+    }
+    // A function that is not in the registry, or has no contract, can only be one that this node
+    // hides: it cannot be called from here either.
+    let Some((spec, contract)) = contract_of(F::SPEC.name, F::SPEC.version) else {
+        return Err(RpcError::Encode);
+    };
+    let wanted = Wanted {
+        target: &options.target,
+        name: F::SPEC.name,
+        version: F::SPEC.version,
+        fingerprint: contract.fingerprint().to_bytes(),
+        contract: contract.text(),
+    };
+    let remote = RemoteCall {
+        node,
+        spec,
+        wanted,
+        deadline,
+        wait_ready: options.wait_ready,
+    };
+    let Ok(Ok(arguments)) = fence(|| codec::encode(&args)) else {
+        return Err(RpcError::Encode);
+    };
+    drop(args);
+    let value = match remote.run(arguments).await {
+        // Others of the target did not help either: what this node said first is the better reason.
+        Err(RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. })
+            if refused_here.is_some() =>
+        {
+            return Err(refused_here.unwrap_or(RpcError::Draining));
+        }
+        outcome => outcome?,
+    };
+    match fence(|| codec::decode(&value)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be decoded");
+            Err(RpcError::BadResponse)
+        }
+        Err(_) => Err(RpcError::BadResponse),
+    }
+}
+
+/// The same gate as for a request from elsewhere: is this node staying, may the function run here,
+/// is there room. Calls that running handlers make are let in while the node drains: they belong to
+/// work that was accepted.
+fn admit_here(node: &Node, served: &Served, deadline: Instant) -> Result<Scope, RpcError> {
+    let inner = node.inner();
+    let spec = &served.entry.spec;
+    if inner.is_draining() && !scope::is_in_handler() {
+        return Err(RpcError::Draining);
+    }
+    if !inner.may_serve(spec) {
+        return Err(RpcError::WrongRegion {
+            function: spec.name.to_owned(),
+            version: spec.version,
+            node: inner.id.clone(),
+            pinned: spec.pin.map(|pin| pin.to_string()).unwrap_or_default(),
+            region: inner.region.clone(),
+            primary: inner.primary.clone(),
+        });
+    }
+    let permit =
+        Permit::acquire(&inner.running, inner.limits.handlers).ok_or(RpcError::Overloaded)?;
+    let context = CallContext {
+        caller: inner.id.clone(),
+        caller_region: inner.region.clone(),
+        deadline,
+        version: spec.version,
+    };
+    Ok(Scope::new(
+        Arc::clone(&inner.states),
+        context,
+        [permit, Permit::count(&served.running)].into(),
+    ))
+}
+
+/// Runs the function in place: no serialization, the same deadline, fence, permits and errors as
+/// elsewhere.
+async fn run_here<F: Function>(
+    node: &Node,
+    scope: Scope,
+    args: F::Args<'_>,
+    deadline: Instant,
+) -> Result<F::Output, RpcError> {
+    let current = Current {
+        node: node.clone(),
+        deadline: Some(deadline),
+    };
+    let outcome = if node.inner().encodes_local_calls || F::SPEC.blocking || F::SPEC.detached {
+        let arguments = take_along::<F>(args, node.inner().encodes_local_calls)?;
+        let function = scope::within(current, run::<F>(scope, arguments));
+        if F::SPEC.detached {
+            // It goes on when the caller gives up, so it gets a task of its own.
+            let task = tokio::spawn(function);
+            timeout_at(deadline, task)
+                .await
+                .map(|joined| joined.unwrap_or(Err(RunError::Panicked)))
+        } else {
+            timeout_at(deadline, function).await
+        }
+    } else {
+        let function = async {
+            let outcome = Fence::new(F::local(&scope, args)).await;
+            outcome.map_err(|panicked| log_panic::<F>(&panicked))
+        };
+        timeout_at(deadline, scope::within(current, function)).await
+    };
+    match outcome {
+        Ok(Ok(value)) if node.inner().encodes_local_calls => through_the_codec(value),
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
+        Ok(Err(RunError::Panicked)) => Err(RpcError::Panicked {
+            function: F::SPEC.name.to_owned(),
+            node: node.inner().id.clone(),
+        }),
+        Err(_elapsed) => Err(RpcError::Timeout {
+            stage: Stage::Answer,
+        }),
+    }
+}
+
+/// The arguments in a form that may leave the caller's task: as they are if none is a reference,
+/// else through the codec.
+fn take_along<F: Function>(args: F::Args<'_>, encoded: bool) -> Result<Arguments<F>, RpcError> {
+    let args = if encoded {
+        args
+    } else {
+        match F::own(args) {
+            Ok(values) => return Ok(Arguments::Values(values)),
+            Err(args) => args,
+        }
+    };
+    match fence(|| codec::encode(&args)) {
+        Ok(Ok(bytes)) => Ok(Arguments::Encoded(bytes)),
+        _ => Err(RpcError::Encode),
+    }
+}
+
+fn through_the_codec<R: serde::Serialize + serde::de::DeserializeOwned>(
+    value: R,
+) -> Result<R, RpcError> {
+    match fence(|| codec::encode(&value).and_then(|bytes| codec::decode(&bytes))) {
+        Ok(Ok(value)) => Ok(value),
+        _ => Err(RpcError::BadResponse),
+    }
+}

@@ -1,0 +1,8 @@
+//! Zero-configuration discovery: nodes of one user on one machine find each other through a
+//! directory.
+
+mod announcement;
+mod directory;
+
+pub(crate) use announcement::{Announcement, LocalNode, follow};
+pub(crate) use directory::LocalDirectory;

@@ -1,0 +1,216 @@
+//! From a request to its answer: the serving side of a call.
+//!
+//! Everything that can be refused is refused before the function is touched, in an order that tells
+//! the caller the most: is this node staying, is there time, is the function here, does it mean the
+//! same, may it run here, is there room.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock, Weak},
+};
+
+use bytes::{BufMut, BytesMut};
+use fly_rpc_transport::{Link, Request, ResponseFrame, Served, Service, Status};
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    codec,
+    context::CallContext,
+    deadline,
+    fence::fence,
+    node::{Inner, Node},
+    permits::Permit,
+    registry::{Function, Pin as PinnedTo, Scope, Spec},
+    run::{Arguments, RunError, run},
+    scope::{self, Current},
+};
+
+/// The bounds of one answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Bytes of the encoded value, the smaller of both sides' limits.
+    pub(crate) answer: usize,
+}
+
+/// The service behind every link of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Dispatch {
+    node: OnceLock<Weak<Inner>>,
+}
+
+impl Dispatch {
+    /// Tells the dispatch its node, once that exists.
+    pub(crate) fn attach(&self, node: Weak<Inner>) {
+        // Set once, by `start`.
+        let _ = self.node.set(node);
+    }
+
+    fn node(&self) -> Option<Node> {
+        self.node
+            .get()
+            .and_then(Weak::upgrade)
+            .map(Node::from_inner)
+    }
+}
+
+impl Service for Dispatch {
+    fn serve(&self, link: &Arc<Link>, request: Request) -> Served {
+        match self.node() {
+            Some(node) => admit(&node, link, request),
+            None => Served::Answer(request.respond(Status::Draining)),
+        }
+    }
+}
+
+fn admit(node: &Node, link: &Arc<Link>, request: Request) -> Served {
+    let inner = node.inner();
+    if inner.is_draining() {
+        return Served::Answer(request.respond(Status::Draining));
+    }
+    if request.remaining.is_zero() {
+        return Served::Answer(request.respond(Status::Expired));
+    }
+    let Some(served) = inner.registry.find(request.function(), request.version) else {
+        return Served::Answer(unknown_function(inner, &request));
+    };
+    if served.contract.fingerprint().to_bytes() != request.contract {
+        let theirs = served.contract.text().as_bytes();
+        return Served::Answer(
+            request
+                .respond(Status::ContractMismatch)
+                .with_detail(&theirs[..theirs.len().min(DETAIL)]),
+        );
+    }
+    let spec = &served.entry.spec;
+    if !inner.may_serve(spec) {
+        let views = format!("{}\n{}", inner.region, inner.primary);
+        return Served::Answer(
+            request
+                .respond(Status::WrongRegion)
+                .with_detail(views.as_bytes()),
+        );
+    }
+    let limits = &inner.limits;
+    let (Some(of_peer), Some(of_node)) = (
+        Permit::acquire(link.serving(), limits.handlers_per_peer),
+        Permit::acquire(&inner.running, limits.handlers),
+    ) else {
+        return Served::Answer(request.respond(Status::Overloaded));
+    };
+    link.count_accepted();
+    let deadline = deadline::after(Instant::now(), request.remaining, limits.deadline);
+    let context = CallContext {
+        caller: link.node().clone(),
+        caller_region: link.region().clone(),
+        deadline,
+        version: request.version,
+    };
+    let permits = vec![of_peer, of_node, Permit::count(&served.running)];
+    let scope = Scope::new(Arc::clone(&inner.states), context, permits);
+    let bounds = Bounds {
+        answer: limits
+            .message_size
+            .min(usize::try_from(link.hello().message_size).unwrap_or(usize::MAX)),
+    };
+    let interrupted = request.respond(Status::Interrupted);
+    let function = (served.entry.serve)(scope, request, bounds);
+    let current = Current {
+        node: node.clone(),
+        deadline: Some(deadline),
+    };
+    let future: Pin<Box<dyn Future<Output = ResponseFrame> + Send>> = if spec.detached {
+        Box::pin(scope::within(current, function))
+    } else {
+        Box::pin(scope::within(current, async move {
+            timeout_at(deadline, function).await.unwrap_or(interrupted)
+        }))
+    };
+    Served::Handler {
+        future,
+        cancellable: !spec.detached,
+    }
+}
+
+/// Runs `F` on a request and writes the answer. What `Entry` points to.
+pub(crate) fn serve<F: Function>(
+    scope: Scope,
+    request: Request,
+    bounds: Bounds,
+) -> Pin<Box<dyn Future<Output = ResponseFrame> + Send>> {
+    Box::pin(async move {
+        let answer = request.respond(Status::Ok);
+        match run::<F>(scope, Arguments::Encoded(request.arguments.clone())).await {
+            Ok(value) => encode(answer, value, &F::SPEC, bounds),
+            Err(RunError::Arguments) => request.respond(Status::BadRequest),
+            Err(RunError::Panicked) => request.respond(Status::Panicked),
+        }
+    })
+}
+
+/// The value may panic while it is encoded or dropped; it ran all the same.
+fn encode<T: Serialize>(
+    mut answer: ResponseFrame,
+    value: T,
+    spec: &Spec,
+    bounds: Bounds,
+) -> ResponseFrame {
+    let failed = answer.restart(Status::BadResponse);
+    let before = answer.body().len();
+    let outcome = fence(|| {
+        let outcome = codec::encode_into(&value, answer.body());
+        drop(value);
+        outcome
+    });
+    let size = answer.body().len() - before;
+    match outcome {
+        Ok(Ok(())) if size <= bounds.answer => return answer,
+        Ok(Ok(())) => tracing::warn!(
+            function = spec.name,
+            version = spec.version,
+            size,
+            limit = bounds.answer,
+            "an answer is too large"
+        ),
+        Ok(Err(error)) => {
+            tracing::error!(function = spec.name, version = spec.version, %error, "an answer cannot be encoded")
+        }
+        Err(panicked) => tracing::error!(
+            function = spec.name,
+            version = spec.version,
+            panic = panicked.message(),
+            "encoding an answer panicked"
+        ),
+    }
+    failed
+}
+
+fn unknown_function(inner: &Inner, request: &Request) -> ResponseFrame {
+    let mut detail = BytesMut::new();
+    for served in inner
+        .registry
+        .versions(request.function())
+        .iter()
+        .take(DETAIL / 4)
+    {
+        detail.put_u32_le(served.entry.spec.version);
+    }
+    request
+        .respond(Status::UnknownFunction)
+        .with_detail(&detail)
+}
+
+impl Inner {
+    /// True unless the function is pinned to another region.
+    pub(crate) fn may_serve(&self, spec: &Spec) -> bool {
+        match spec.pin {
+            None => true,
+            Some(PinnedTo::Primary) => self.region == self.primary,
+            Some(PinnedTo::Region(region)) => self.region.as_str() == region,
+        }
+    }
+}
+
+/// Bytes of detail that go with a refusal.
+const DETAIL: usize = 2048;

@@ -1,0 +1,134 @@
+//! The fence around user code: a panic ends one call and nothing else.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// The function panicked. The message stays here; it may hold anything.
+pub(crate) struct Panicked(Box<dyn Any + Send>);
+
+impl Panicked {
+    /// The message, for the local log.
+    pub(crate) fn message(&self) -> &str {
+        match (
+            self.0.downcast_ref::<&str>(),
+            self.0.downcast_ref::<String>(),
+        ) {
+            (Some(message), _) => message,
+            (_, Some(message)) => message,
+            _ => "a value that is not a text",
+        }
+    }
+}
+
+/// Runs a closure that may panic.
+///
+/// Unwind safety is asserted: what a panic leaves half-done is the closure's own, dropped with it.
+/// State of the application that a panic can leave inconsistent is the application's to protect, as
+/// with any thread that panics.
+pub(crate) fn fence<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Panicked)
+}
+
+/// Runs a future that may panic, in its polls or when it is dropped.
+pub(crate) struct Fence<F>(Option<Pin<Box<F>>>);
+
+impl<F> Fence<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl<F: Future> Future for Fence<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(future) = self.0.as_mut() else {
+            return Poll::Pending;
+        };
+        match fence(|| future.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => {
+                // A panic while the finished future is torn down does not take its value away.
+                self.tear_down();
+                Poll::Ready(Ok(value))
+            }
+            Err(panicked) => {
+                self.tear_down();
+                Poll::Ready(Err(panicked))
+            }
+        }
+    }
+}
+
+impl<F> Fence<F> {
+    fn tear_down(&mut self) {
+        if let Some(future) = self.0.take()
+            && let Err(panicked) = fence(|| drop(future))
+        {
+            tracing::error!(
+                panic = panicked.message(),
+                "a function panicked while it was dropped"
+            );
+        }
+    }
+}
+
+impl<F> Drop for Fence<F> {
+    fn drop(&mut self) {
+        self.tear_down();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn poll<F: Future>(fence: &mut Fence<F>) -> Poll<Result<F::Output, String>> {
+        Pin::new(fence)
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .map_err(|panicked| panicked.message().to_owned())
+    }
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error_whatever_it_carries() {
+        assert_eq!(
+            poll(&mut Fence::new(async { panic!("{} {}", "formatted", 1) })),
+            Poll::Ready::<Result<(), _>>(Err("formatted 1".into()))
+        );
+        assert_eq!(
+            poll(&mut Fence::new(async { panic!("plain") })),
+            Poll::Ready::<Result<(), _>>(Err("plain".into()))
+        );
+        let odd = async { std::panic::panic_any(7_u8) };
+        assert_eq!(
+            poll(&mut Fence::new(odd)),
+            Poll::Ready::<Result<(), _>>(Err("a value that is not a text".into()))
+        );
+    }
+
+    #[test]
+    fn a_panic_in_a_destructor_does_not_leave_the_fence() {
+        let guard = PanicsWhenDropped;
+        let mut waiting = Fence::new(async move {
+            std::future::pending::<()>().await;
+            drop(guard);
+        });
+        assert!(poll(&mut waiting).is_pending());
+        drop(waiting);
+    }
+}

@@ -1,0 +1,71 @@
+#![doc = include_str!("../../README.md")]
+
+mod budget;
+mod call;
+mod codec;
+mod context;
+mod contract;
+mod deadline;
+mod discovery;
+mod dispatch;
+mod environment;
+mod error;
+mod fence;
+mod node;
+mod permits;
+mod registry;
+mod remote;
+mod resolve;
+mod run;
+mod scope;
+mod start_error;
+mod target;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use call::{Call, FlatCall};
+pub use context::CallContext;
+pub use contract::{Contract, ContractError, Fingerprint};
+pub use error::{CallError, Executed, RpcError, Stage};
+pub use fly_rpc_macros::region_rpc;
+pub use fly_rpc_transport::{
+    ClusterSecret, DialError, Identity, IdentityError, Limits, NameError, NodeId, Region,
+    SecretError,
+};
+pub use node::{Cut, DrainReport, FunctionInfo, Node, NodeBuilder, PeerInfo, PeerState};
+pub use start_error::{Duplicate, MissingState, StartError};
+pub use target::{ParseTargetError, Target};
+
+/// Calls a function with a selector: `call!(path::foo(args) @region("hkg"))` is
+/// `path::foo_on_region("hkg", args)`.
+#[macro_export]
+macro_rules! call {
+    ($($tokens:tt)*) => {
+        $crate::__private::call_in!($crate, $($tokens)*)
+    };
+}
+
+/// The region of the current node; without one, of this process's environment.
+pub fn my_region() -> Region {
+    node().map_or_else(environment::region_of_process, |node| node.region().clone())
+}
+
+/// Where the current node sees the primary; without one, where this process's environment does.
+pub fn primary_region() -> Region {
+    node().map_or_else(environment::primary_of_process, |node| {
+        node.primary_region().clone()
+    })
+}
+
+/// True if [`my_region`] is [`primary_region`].
+pub fn is_primary() -> bool {
+    my_region() == primary_region()
+}
+
+/// The node that stubs use here: that of the running handler or scope, else the process's default
+/// node.
+pub fn node() -> Option<Node> {
+    scope::current().map(|current| current.node)
+}

@@ -1,0 +1,92 @@
+//! Draining: finish what was accepted, accept nothing more, and say what could not be finished.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::time::{sleep, timeout};
+
+use super::inner::Inner;
+
+/// What a drain could not wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DrainReport {
+    /// The functions that still ran when the drain timeout passed, and how many of each.
+    pub cut: Vec<Cut>,
+}
+
+/// Handlers of one function that were still running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cut {
+    /// The function's name.
+    pub function: String,
+    /// The function's version.
+    pub version: u32,
+    /// How many handlers of it still ran.
+    pub running: usize,
+}
+
+impl DrainReport {
+    /// True if everything that was accepted has ended.
+    pub fn is_clean(&self) -> bool {
+        self.cut.is_empty()
+    }
+}
+
+impl fmt::Display for DrainReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            return f.write_str("drained: every accepted call has ended");
+        }
+        f.write_str("drain timeout: still running")?;
+        self.cut
+            .iter()
+            .try_for_each(|cut| write!(f, ", {}× {}@{}", cut.running, cut.function, cut.version))
+    }
+}
+
+pub(super) async fn drain(inner: &Arc<Inner>) -> DrainReport {
+    inner.draining.store(true, Ordering::Relaxed);
+    // Peers are told at once, not when the handlers have ended: both are polled together.
+    let _ = timeout(inner.drain_timeout, async {
+        tokio::join!(inner.endpoint.drain(), idle(inner))
+    })
+    .await;
+    let report = DrainReport {
+        cut: running(inner),
+    };
+    tracing::info!(node = %inner.id, %report, "drain ended");
+    report
+}
+
+/// Waits until no handler runs.
+async fn idle(inner: &Inner) {
+    while inner.running.load(Ordering::Relaxed) > 0 {
+        // Handlers end on many paths, dropped ones too; looking is simpler than being told by each,
+        // and this happens once in a node's life.
+        sleep(LOOK).await;
+    }
+}
+
+fn running(inner: &Inner) -> Vec<Cut> {
+    let mut cut: Vec<Cut> = inner
+        .registry
+        .iter()
+        .map(|served| Cut {
+            function: served.entry.spec.name.to_owned(),
+            version: served.entry.spec.version,
+            running: served.running.load(Ordering::Relaxed),
+        })
+        .filter(|cut| cut.running > 0)
+        .collect();
+    cut.sort_by(|a, b| (&a.function, a.version).cmp(&(&b.function, b.version)));
+    cut
+}
+
+/// How often running handlers are looked at: well under the drain timeout, and long enough to cost
+/// nothing.
+const LOOK: Duration = Duration::from_millis(5);

@@ -1,0 +1,107 @@
+//! What a node knows of the others, for people and for tests.
+
+use std::{collections::HashSet, net::SocketAddr, time::Duration};
+
+use fly_rpc_transport::{Catalogue, NodeId, Region};
+
+use super::inner::Inner;
+
+/// Another node, as this one sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// Its id, proved by its certificate if it was ever connected.
+    pub id: NodeId,
+    /// Where it says it runs.
+    pub region: Region,
+    /// Where it says the primary is; its own region's name if it was never connected.
+    pub primary_region: Region,
+    /// The address that it is reached at, if it is connected or its address needs no lookup.
+    pub address: Option<SocketAddr>,
+    /// Whether calls can go there.
+    pub state: PeerState,
+    /// The round-trip time that QUIC measures, if it is connected.
+    pub round_trip: Option<Duration>,
+    /// What it says its build is.
+    pub build: String,
+    /// What it serves, sorted by name and version; empty if it is not connected.
+    pub functions: Vec<FunctionInfo>,
+}
+
+/// Whether calls can go to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PeerState {
+    /// It is connected.
+    Connected,
+    /// It is connected, but was silent for long; it is called only if there is no other.
+    Suspect,
+    /// It is about to stop and takes no new calls.
+    Draining,
+    /// It is known and not connected; this node keeps dialling it.
+    Connecting,
+}
+
+/// A function that a node serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// Its contract, readable.
+    pub contract: String,
+}
+
+pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
+    let links = inner.endpoint.links();
+    let connected: HashSet<&NodeId> = links.iter().map(|link| link.node()).collect();
+    let mut peers: Vec<PeerInfo> = links
+        .iter()
+        .map(|link| PeerInfo {
+            id: link.node().clone(),
+            region: link.region().clone(),
+            primary_region: link.hello().primary.clone(),
+            address: Some(link.address()),
+            state: match (link.is_draining(), link.is_suspect()) {
+                (true, _) => PeerState::Draining,
+                (false, true) => PeerState::Suspect,
+                (false, false) => PeerState::Connected,
+            },
+            round_trip: Some(link.round_trip()),
+            build: link.hello().build.clone(),
+            functions: functions(&link.catalogue()),
+        })
+        .collect();
+    for (id, region, address) in inner.dials.disconnected() {
+        if connected.contains(&id) || peers.iter().any(|peer| peer.id == id) {
+            continue;
+        }
+        peers.push(PeerInfo {
+            id,
+            primary_region: region.clone(),
+            region,
+            address: address.parse().ok(),
+            state: PeerState::Connecting,
+            round_trip: None,
+            build: String::new(),
+            functions: Vec::new(),
+        });
+    }
+    peers.sort_by(|a, b| a.id.cmp(&b.id));
+    peers
+}
+
+pub(super) fn functions(catalogue: &Catalogue) -> Vec<FunctionInfo> {
+    let mut functions: Vec<FunctionInfo> = catalogue
+        .offers()
+        .map(|offer| FunctionInfo {
+            name: offer.name.clone(),
+            version: offer.version,
+            contract: offer.contract.clone(),
+        })
+        .collect();
+    functions.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
+    functions
+}

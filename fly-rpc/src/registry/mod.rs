@@ -1,0 +1,13 @@
+//! The functions of this program: what the attribute registered, checked once and found by name and
+//! version.
+
+mod entry;
+mod function;
+mod states;
+mod table;
+
+pub use entry::{Entry, Pin, Spec};
+pub use function::{ByteSlice, Function, Scope};
+pub use states::StateType;
+pub(crate) use states::States;
+pub(crate) use table::{Registry, Served, contract_of, registered};

@@ -1,0 +1,334 @@
+//! The calling side of a call that leaves this process: find a node, send, wait, and if that failed
+//! without running, try the next.
+//!
+//! Nothing here knows the function's types: arguments come encoded and the value leaves encoded, so
+//! that this is compiled once and not once per function.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use fly_rpc_transport::{
+    Abandoned, Backoff, CallLost, Link, Offer, RequestHead, Response, SendRefused, Status,
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{
+    error::{Executed, RpcError, Stage},
+    node::Node,
+    registry::Spec,
+    resolve::{self, Candidate, Wanted},
+    target::Target,
+};
+
+/// One call, without its types.
+pub(crate) struct RemoteCall<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) spec: &'static Spec,
+    pub(crate) wanted: Wanted<'a>,
+    pub(crate) deadline: Instant,
+    pub(crate) wait_ready: bool,
+}
+
+impl RemoteCall<'_> {
+    /// Makes the call; returns the encoded value and the node that computed it.
+    pub(crate) async fn run(&self, arguments: Bytes) -> Result<Bytes, RpcError> {
+        let inner = self.node.inner();
+        if arguments.len() > inner.limits.message_size {
+            return Err(RpcError::TooLarge {
+                size: arguments.len(),
+                limit: inner.limits.message_size,
+            });
+        }
+        if self.spec.idempotent {
+            inner.deposit_retry();
+        }
+        let mut tried: Vec<Arc<Link>> = Vec::new();
+        let mut backoff = Backoff::new();
+        let mut failure: Option<RpcError> = None;
+        loop {
+            let link = match self.find(&tried, failure.take()).await? {
+                Found::Node(link) => link,
+                Found::StartOver => {
+                    tried.clear();
+                    continue;
+                }
+            };
+            let error = match self.attempt(&link, &arguments).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
+            match error.executed() {
+                // Nothing ran: whoever else can serve it is asked at once.
+                Executed::No
+                    if !matches!(
+                        error,
+                        RpcError::Timeout { .. } | RpcError::BadRequest | RpcError::TooLarge { .. }
+                    ) => {}
+                Executed::Unknown
+                    if self.spec.idempotent
+                        && !matches!(error, RpcError::Timeout { .. })
+                        && inner.withdraw_retry() =>
+                {
+                    if timeout_at(self.deadline, sleep(backoff.next_delay(rand::random())))
+                        .await
+                        .is_err()
+                    {
+                        return Err(error);
+                    }
+                }
+                _ => return Err(error),
+            }
+            tried.push(link);
+            failure = Some(error);
+        }
+    }
+
+    /// The next node to ask, other than those `tried`. If there is none: the `failure` of the last
+    /// one, or why there never was one.
+    async fn find(
+        &self,
+        tried: &[Arc<Link>],
+        failure: Option<RpcError>,
+    ) -> Result<Found, RpcError> {
+        let inner = self.node.inner();
+        let mut changes = inner.endpoint.changes();
+        if let Some(link) = self.choose(tried) {
+            return Ok(Found::Node(link));
+        }
+        let reason = failure.or_else(|| self.explain());
+        // As long as nobody of the target is connected, nodes whose very first dial has not ended
+        // may still turn out to belong to it.
+        if reason.is_none() && inner.is_dialling_first() {
+            timeout_at(self.deadline, inner.first_dials())
+                .await
+                .map_err(|_| RpcError::Timeout {
+                    stage: Stage::Connecting,
+                })?;
+            return Ok(Found::StartOver);
+        }
+        inner.hurry(self.wanted.target);
+        let reason = reason.unwrap_or_else(|| self.nobody());
+        if !self.wait_ready {
+            return Err(reason);
+        }
+        match timeout_at(self.deadline, changes.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(RpcError::NotStarted),
+            Err(_elapsed) => {
+                return Err(if tried.is_empty() {
+                    RpcError::Timeout {
+                        stage: Stage::FindingNode,
+                    }
+                } else {
+                    reason
+                });
+            }
+        }
+        Ok(Found::StartOver)
+    }
+
+    fn choose(&self, tried: &[Arc<Link>]) -> Option<Arc<Link>> {
+        let inner = self.node.inner();
+        let links = inner.endpoint.links();
+        let fresh = links.iter().filter(|link| {
+            !link.is_retiring() && !tried.iter().any(|tried| Arc::ptr_eq(tried, link))
+        });
+        resolve::choose(fresh, &self.wanted, &inner.here(), rand::random).cloned()
+    }
+
+    /// Why no connected node of the target can serve the call; `None` if none is connected.
+    fn explain(&self) -> Option<RpcError> {
+        let inner = self.node.inner();
+        let own: Vec<u32> = inner
+            .registry
+            .versions(self.wanted.name)
+            .iter()
+            .map(|served| served.entry.spec.version)
+            .collect();
+        resolve::explain(
+            inner.endpoint.links().iter(),
+            &self.wanted,
+            &inner.here(),
+            &own,
+        )
+    }
+
+    /// No node of the target is connected: is one known at least?
+    fn nobody(&self) -> RpcError {
+        let inner = self.node.inner();
+        inner
+            .unreachable(self.wanted.target)
+            .unwrap_or_else(|| RpcError::NoNode {
+                target: self.wanted.target.clone(),
+                known_regions: inner.known_regions(),
+            })
+    }
+
+    async fn attempt(&self, link: &Arc<Link>, arguments: &Bytes) -> Result<Bytes, RpcError> {
+        let limit = usize::try_from(link.hello().message_size).unwrap_or(usize::MAX);
+        if arguments.len() > limit {
+            return Err(RpcError::TooLarge {
+                size: arguments.len(),
+                limit,
+            });
+        }
+        let head = RequestHead {
+            function: self.wanted.name,
+            version: self.wanted.version,
+            contract: self.wanted.fingerprint,
+            trace: None,
+        };
+        let remaining = || self.deadline.saturating_duration_since(Instant::now());
+        let sent = timeout_at(self.deadline, link.call(&head, arguments, remaining)).await;
+        let mut pending = match sent {
+            Err(_) => {
+                return Err(RpcError::Timeout {
+                    stage: Stage::Queued,
+                });
+            }
+            Ok(Err(SendRefused::Full)) => return Err(RpcError::Overloaded),
+            Ok(Err(SendRefused::Closed)) => return Err(self.gone_before_sending(link)),
+            Ok(Ok(pending)) => pending,
+        };
+        match timeout_at(self.deadline, &mut pending).await {
+            Ok(Ok(response)) => self.judge(link, response),
+            Ok(Err(CallLost::NeverLeft)) => Err(self.gone_before_sending(link)),
+            Ok(Err(CallLost::MayHaveLeft)) => Err(RpcError::ConnectionLost {
+                node: link.node().clone(),
+            }),
+            Err(_) => match pending.abandon() {
+                // It came in the very moment in which the deadline passed: an answer is worth more
+                // than an error.
+                Abandoned::Answered(response) => self.judge(link, response),
+                Abandoned::NeverLeft => Err(RpcError::Timeout {
+                    stage: Stage::Queued,
+                }),
+                Abandoned::MayHaveLeft => Err(RpcError::Timeout {
+                    stage: Stage::Answer,
+                }),
+            },
+        }
+    }
+
+    /// The link closed under us before anything was sent.
+    fn gone_before_sending(&self, link: &Link) -> RpcError {
+        RpcError::Unreachable {
+            node: link.node().clone(),
+            source: fly_rpc_transport::DialError::Stopped,
+        }
+    }
+
+    fn judge(&self, link: &Link, response: Response) -> Result<Bytes, RpcError> {
+        let Wanted {
+            target,
+            name,
+            version,
+            ..
+        } = self.wanted;
+        let detail = || String::from_utf8_lossy(&response.body).into_owned();
+        Err(match response.status {
+            Status::Ok => return Ok(response.body),
+            Status::BadRequest => RpcError::BadRequest,
+            Status::UnknownFunction => RpcError::FunctionUnavailable {
+                function: name.to_owned(),
+                version,
+                target: target.clone(),
+                offered: response
+                    .body
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|bytes| u32::from_le_bytes(*bytes))
+                    .collect(),
+                nodes_checked: 1,
+            },
+            Status::ContractMismatch => RpcError::ContractMismatch {
+                function: name.to_owned(),
+                version,
+                node: link.node().clone(),
+                ours: self.wanted.contract.to_owned(),
+                theirs: detail(),
+            },
+            Status::WrongRegion => {
+                let detail = detail();
+                let (region, primary) = detail.split_once('\n').unwrap_or_default();
+                RpcError::WrongRegion {
+                    function: name.to_owned(),
+                    version,
+                    node: link.node().clone(),
+                    pinned: target.to_string(),
+                    region: region.into(),
+                    primary: primary.into(),
+                }
+            }
+            Status::Draining => RpcError::Draining,
+            Status::Expired => RpcError::Timeout {
+                stage: Stage::Expired,
+            },
+            Status::Panicked => RpcError::Panicked {
+                function: name.to_owned(),
+                node: link.node().clone(),
+            },
+            Status::Interrupted => RpcError::Timeout {
+                stage: Stage::Answer,
+            },
+            // What a newer peer knows better is at least told by whether it ran.
+            Status::Overloaded | Status::OtherNotRun(_) => RpcError::Overloaded,
+            Status::BadResponse | Status::OtherRan(_) => RpcError::BadResponse,
+            _ => RpcError::ConnectionLost {
+                node: link.node().clone(),
+            },
+        })
+    }
+}
+
+enum Found {
+    Node(Arc<Link>),
+    /// Something changed: nodes that refused may be asked again.
+    StartOver,
+}
+
+impl Candidate for &Arc<Link> {
+    fn node(&self) -> &fly_rpc_transport::NodeId {
+        Link::node(self)
+    }
+
+    fn region(&self) -> &fly_rpc_transport::Region {
+        Link::region(self)
+    }
+
+    fn round_trip(&self) -> Duration {
+        Link::round_trip(self)
+    }
+
+    fn in_flight(&self) -> usize {
+        Link::in_flight(self)
+    }
+
+    fn is_draining(&self) -> bool {
+        Link::is_draining(self)
+    }
+
+    fn is_suspect(&self) -> bool {
+        Link::is_suspect(self)
+    }
+
+    fn versions<T>(&self, name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
+        look(self.catalogue().versions(name))
+    }
+}
+
+/// A call to a target that is no target never gets here; this keeps the error in one place.
+pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {
+    match target {
+        Target::Malformed(text) => Some(RpcError::BadTarget { text: text.clone() }),
+        Target::Region(region) if !region.is_well_formed() => Some(RpcError::BadTarget {
+            text: region.to_string(),
+        }),
+        Target::Node(node) if !node.is_well_formed() => Some(RpcError::BadTarget {
+            text: node.to_string(),
+        }),
+        _ => None,
+    }
+}

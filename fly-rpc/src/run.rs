@@ -1,0 +1,118 @@
+//! Running a function on arguments that left their caller's task: decoded from a request, or moved
+//! there from a local call.
+
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    codec,
+    fence::{Fence, Panicked, fence},
+    registry::{Function, Scope},
+    scope,
+};
+
+/// Where the arguments come from.
+pub(crate) enum Arguments<F: Function> {
+    /// From a request, or from a local call of a function with reference parameters.
+    Encoded(Bytes),
+    /// From a local call of a function without reference parameters.
+    Values(F::Decoded<'static>),
+}
+
+/// Why there is no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunError {
+    /// The arguments could not be decoded. The function did not run.
+    Arguments,
+    /// The function panicked.
+    Panicked,
+}
+
+/// Runs the function, on the blocking pool if it blocks.
+///
+/// # Cancel safety
+/// Dropping the future drops the function at its `.await`; a blocking function goes on, and so does
+/// its permit, which its scope holds.
+pub(crate) async fn run<F: Function>(
+    scope: Scope,
+    arguments: Arguments<F>,
+) -> Result<F::Output, RunError> {
+    if F::SPEC.blocking {
+        return run_blocking::<F>(scope, arguments).await;
+    }
+    let outcome = match arguments {
+        Arguments::Encoded(bytes) => {
+            let decoded = decode::<F>(&bytes)?;
+            Fence::new(F::serve(&scope, decoded)).await
+        }
+        Arguments::Values(values) => Fence::new(F::serve(&scope, values)).await,
+    };
+    outcome.map_err(|panicked| log_panic::<F>(&panicked))
+}
+
+async fn run_blocking<F: Function>(
+    scope: Scope,
+    arguments: Arguments<F>,
+) -> Result<F::Output, RunError> {
+    let current = scope::current();
+    let work = move || match arguments {
+        Arguments::Encoded(bytes) => {
+            let decoded = decode::<F>(&bytes)?;
+            fence(|| complete(F::serve(&scope, decoded)))
+                .map_err(|panicked| log_panic::<F>(&panicked))
+        }
+        Arguments::Values(values) => fence(|| complete(F::serve(&scope, values)))
+            .map_err(|panicked| log_panic::<F>(&panicked)),
+    };
+    let task = tokio::task::spawn_blocking(move || match current {
+        Some(current) => scope::within_sync(current, work),
+        None => work(),
+    });
+    // Fails only when the runtime stops before the work began, or a panic got past the fence.
+    task.await.unwrap_or(Err(RunError::Panicked))
+}
+
+fn decode<'a, F: Function>(bytes: &'a [u8]) -> Result<F::Decoded<'a>, RunError> {
+    match fence(|| codec::decode(bytes)) {
+        Ok(Ok(decoded)) => Ok(decoded),
+        Ok(Err(error)) => {
+            tracing::debug!(function = F::SPEC.name, version = F::SPEC.version, %error, "the arguments cannot be decoded");
+            Err(RunError::Arguments)
+        }
+        Err(panicked) => {
+            tracing::error!(
+                function = F::SPEC.name,
+                version = F::SPEC.version,
+                panic = panicked.message(),
+                "decoding the arguments panicked"
+            );
+            Err(RunError::Arguments)
+        }
+    }
+}
+
+/// Logs a panic where it happened; the caller only learns that there was one.
+pub(crate) fn log_panic<F: Function>(panicked: &Panicked) -> RunError {
+    tracing::error!(
+        function = F::SPEC.name,
+        version = F::SPEC.version,
+        panic = panicked.message(),
+        "a function panicked"
+    );
+    RunError::Panicked
+}
+
+/// The value of a future that never waits: the generated future of a function that is not async.
+fn complete<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => {
+            unreachable!("`blocking` is refused on async functions, and others do not wait")
+        }
+    }
+}

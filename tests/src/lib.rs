@@ -1,0 +1,7 @@
+//! What the tests share: clusters of whole nodes in one process, over real QUIC on loopback.
+
+mod cluster;
+mod probe;
+
+pub use cluster::{Cluster, SOON};
+pub use probe::{Probe, Witness};

@@ -1,0 +1,8 @@
+use fly_rpc::region_rpc;
+
+#[region_rpc(@nearest)]
+fn upcase(text: &str) -> String {
+    text.to_uppercase()
+}
+
+fn main() {}
