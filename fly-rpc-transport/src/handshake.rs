@@ -28,14 +28,6 @@ pub enum DialError {
     /// This node is stopping.
     #[error("this node is stopping")]
     Stopped,
-    /// The name of the address could not be looked up.
-    #[error("cannot look up {address:?}: {reason}")]
-    Lookup {
-        /// The address that was given.
-        address: String,
-        /// What is wrong with it.
-        reason: String,
-    },
     /// The address cannot be dialled from this socket.
     #[error("cannot dial {address}: {reason}")]
     Address {

@@ -7,7 +7,6 @@ use std::{
 };
 
 use tokio::{
-    net::lookup_host,
     sync::{Notify, watch},
     task::AbortHandle,
 };
@@ -30,7 +29,7 @@ pub struct Keeper {
 
 #[derive(Debug)]
 struct Shared {
-    address: String,
+    address: SocketAddr,
     expected: Option<NodeId>,
     attempts: watch::Sender<Attempts>,
     hurry: Notify,
@@ -50,9 +49,9 @@ pub struct Attempts {
 }
 
 impl Keeper {
-    /// Starts to keep a link to `address` (`host:port`, looked up anew at each dial). If `expected`
+    /// Starts to keep a link to `address`. If `expected`
     /// is given, whoever answers must be that node.
-    pub fn start(endpoint: Endpoint, address: String, expected: Option<NodeId>) -> Self {
+    pub fn start(endpoint: Endpoint, address: SocketAddr, expected: Option<NodeId>) -> Self {
         let shared = Arc::new(Shared {
             address,
             expected,
@@ -69,9 +68,9 @@ impl Keeper {
         Self { shared, task }
     }
 
-    /// The address as it was given.
-    pub fn address(&self) -> &str {
-        &self.shared.address
+    /// The address that is dialled.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
     }
 
     /// How the dials went so far, and go on.
@@ -123,7 +122,7 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
             }
             Err(error) => {
                 let itself = error.is_itself();
-                tracing::debug!(address = shared.address, %error, "a dial failed");
+                tracing::debug!(address = %shared.address, %error, "a dial failed");
                 *lock(&shared.last_error) = Some(error);
                 shared.attempts.send_modify(|attempts| {
                     attempts.ended += 1;
@@ -150,23 +149,7 @@ async fn connect(endpoint: &Endpoint, shared: &Shared) -> Result<Arc<Link>, Dial
     {
         return Ok(link);
     }
-    let unresolved = |reason: String| DialError::Lookup {
-        address: shared.address.clone(),
-        reason,
-    };
-    let addresses: Vec<SocketAddr> = lookup_host(&shared.address)
-        .await
-        .map_err(|error| unresolved(error.to_string()))?
-        .take(ADDRESSES)
-        .collect();
-    let mut last = unresolved("the name has no address".into());
-    for address in addresses {
-        match endpoint.dial(address, shared.expected.clone()).await {
-            Ok(link) => return Ok(link),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    endpoint.dial(shared.address, shared.expected.clone()).await
 }
 
 /// Waits until no link to the node is left: the one that was dialled may have given way to another.
@@ -177,8 +160,6 @@ async fn gone(endpoint: &Endpoint, link: &Link) {
     }
 }
 
-/// Addresses of one name that are tried in turn.
-const ADDRESSES: usize = 16;
 /// A link that lived this long was a success; a shorter one counts as one more failure, so that two
 /// nodes which accept and drop each other do not spin.
 const STABLE: Duration = Duration::from_secs(1);

@@ -27,6 +27,9 @@ mod tie_break;
 mod tls;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use backoff::Backoff;
 pub use close::CloseCode;
 pub use endpoint::{Endpoint, EndpointConfig};

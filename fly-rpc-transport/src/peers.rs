@@ -117,11 +117,10 @@ impl Peers {
 /// Ends `loser` in favour of `winner`: at once if it leads to another life of the node, after its
 /// calls otherwise.
 fn give_way(loser: &Arc<Link>, winner: &Link) {
-    let (lost, kept) = (loser.standing().incarnation, winner.standing().incarnation);
-    match lost.cmp(&kept) {
-        Ordering::Less => loser.close(CloseCode::Replaced),
-        Ordering::Greater => loser.close(CloseCode::Duplicate),
-        Ordering::Equal => loser.retire(),
+    if loser.standing().incarnation == winner.standing().incarnation {
+        loser.retire();
+    } else {
+        loser.close(CloseCode::Replaced);
     }
 }
 

@@ -968,7 +968,7 @@ async fn peers_show_who_is_there_and_what_they_serve() {
         (peers[0].id.as_str(), peers[0].region.as_str()),
         ("syd-1", "syd")
     );
-    assert_eq!(peers[0].address, Some(syd.local_addr()));
+    assert_eq!(peers[0].address, syd.local_addr());
     assert_eq!(peers[0].functions, syd.catalogue());
     assert!(
         peers[0]

@@ -109,12 +109,12 @@ pub(crate) async fn follow(announcement: Announcement, endpoint: Endpoint, dials
             now.get(&old.node)
                 .is_none_or(|new| new.address != old.address)
         }) {
-            dials.remove(&gone.address.to_string());
+            dials.remove(gone.address);
         }
         for other in now.values() {
             dials.add(
                 &endpoint,
-                other.address.to_string(),
+                other.address,
                 Some((other.node.clone(), other.region.clone())),
             );
         }

@@ -3,6 +3,8 @@
 
 mod announcement;
 mod directory;
+mod names;
 
 pub(crate) use announcement::{Announcement, LocalNode, follow};
 pub(crate) use directory::LocalDirectory;
+pub(crate) use names::follow_name;

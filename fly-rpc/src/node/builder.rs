@@ -129,7 +129,8 @@ impl NodeBuilder {
         self
     }
 
-    /// `host:port` of nodes to dial and keep connected. Names are looked up anew at each dial.
+    /// `host:port` of nodes to dial and keep connected. A name is looked up every five seconds, and each of
+    /// its addresses is a node.
     /// Replaces what was set before.
     pub fn peers<P: Into<String>>(mut self, peers: impl IntoIterator<Item = P>) -> Self {
         self.peers = peers.into_iter().map(Into::into).collect();
@@ -288,10 +289,18 @@ impl NodeBuilder {
         })?;
 
         let dials = Arc::new(Dials::default());
-        for peer in &self.peers {
-            dials.add(&endpoint, peer.clone(), None);
-        }
         let mut tasks = vec![renewal];
+        for peer in &self.peers {
+            match peer.parse() {
+                Ok(address) => dials.add(&endpoint, address, None),
+                Err(_is_a_name) => {
+                    dials.look_up(peer);
+                    let follow =
+                        discovery::follow_name(peer.clone(), endpoint.clone(), Arc::clone(&dials));
+                    tasks.push(tokio::spawn(follow).abort_handle());
+                }
+            }
+        }
         let mut announcement = None;
         if let Some(directory) = directory {
             let this = LocalNode {
@@ -302,11 +311,7 @@ impl NodeBuilder {
             };
             let announced = Announcement::new(directory, &cluster, this)?;
             for other in announced.others()? {
-                dials.add(
-                    &endpoint,
-                    other.address.to_string(),
-                    Some((other.node, other.region)),
-                );
+                dials.add(&endpoint, other.address, Some((other.node, other.region)));
             }
             tasks.push(
                 tokio::spawn(discovery::follow(

@@ -1,16 +1,20 @@
 //! The addresses that a node keeps dialling: configured peers, and nodes that discovery found.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use fly_rpc_transport::{DialError, Endpoint, Keeper, NodeId, Region};
+use tokio::sync::watch;
 
 /// One keeper for each address.
 #[derive(Debug, Default)]
 pub(crate) struct Dials {
-    keepers: Mutex<HashMap<String, Dial>>,
+    keepers: Mutex<HashMap<SocketAddr, Dial>>,
+    /// Names that were never looked up to an end.
+    names: watch::Sender<HashSet<String>>,
 }
 
 #[derive(Debug)]
@@ -25,10 +29,10 @@ impl Dials {
     pub(crate) fn add(
         &self,
         endpoint: &Endpoint,
-        address: String,
+        address: SocketAddr,
         expected: Option<(NodeId, Region)>,
     ) {
-        self.lock().entry(address.clone()).or_insert_with(|| {
+        self.lock().entry(address).or_insert_with(|| {
             let node = expected.as_ref().map(|(node, _)| node.clone());
             Dial {
                 keeper: Keeper::start(endpoint.clone(), address, node),
@@ -38,8 +42,8 @@ impl Dials {
     }
 
     /// No longer dials an address. A connection that there is stays as long as it lives.
-    pub(crate) fn remove(&self, address: &str) {
-        self.lock().remove(address);
+    pub(crate) fn remove(&self, address: SocketAddr) {
+        self.lock().remove(&address);
     }
 
     /// No longer dials anything.
@@ -47,8 +51,23 @@ impl Dials {
         self.lock().clear();
     }
 
-    /// True while some address was never dialled to an end.
+    /// Notes that a name is about to be looked up for the first time.
+    pub(crate) fn look_up(&self, name: &str) {
+        self.names.send_modify(|names| {
+            names.insert(name.to_owned());
+        });
+    }
+
+    /// Notes that a name was looked up, whatever came of it.
+    pub(crate) fn looked_up(&self, name: &str) {
+        self.names.send_if_modified(|names| names.remove(name));
+    }
+
+    /// True while some name was never looked up, or some address never dialled, to an end.
     pub(crate) fn has_first(&self) -> bool {
+        if !self.names.borrow().is_empty() {
+            return true;
+        }
         self.lock()
             .values()
             .any(|dial| dial.keeper.attempts().borrow().ended == 0)
@@ -56,6 +75,8 @@ impl Dials {
 
     /// Waits until every address that is known now was dialled once, whatever came of it.
     pub(crate) async fn first(&self) {
+        // The sender is this struct's own.
+        let _ = self.names.subscribe().wait_for(HashSet::is_empty).await;
         let attempts: Vec<_> = self
             .lock()
             .values()
@@ -94,7 +115,7 @@ impl Dials {
     }
 
     /// The known nodes that are not connected, with their addresses.
-    pub(crate) fn disconnected(&self) -> Vec<(NodeId, Region, String)> {
+    pub(crate) fn disconnected(&self) -> Vec<(NodeId, Region, SocketAddr)> {
         let keepers = self.lock();
         let known = keepers
             .values()
@@ -102,12 +123,12 @@ impl Dials {
         known
             .filter_map(|dial| {
                 let (node, region) = dial.keeper.last_peer().or_else(|| dial.expected.clone())?;
-                Some((node, region, dial.keeper.address().to_owned()))
+                Some((node, region, dial.keeper.address()))
             })
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Dial>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Dial>> {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,8 +16,8 @@ pub struct PeerInfo {
     pub region: Region,
     /// Where it says the primary is; its own region's name if it was never connected.
     pub primary_region: Region,
-    /// The address that it is reached at, if it is connected or its address needs no lookup.
-    pub address: Option<SocketAddr>,
+    /// The address that it is reached at, or was dialled at last.
+    pub address: SocketAddr,
     /// Whether calls can go there.
     pub state: PeerState,
     /// The round-trip time that QUIC measures, if it is connected.
@@ -63,7 +63,7 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
             id: link.node().clone(),
             region: link.region().clone(),
             primary_region: link.hello().primary.clone(),
-            address: Some(link.address()),
+            address: link.address(),
             state: match (link.is_draining(), link.is_suspect()) {
                 (true, _) => PeerState::Draining,
                 (false, true) => PeerState::Suspect,
@@ -82,7 +82,7 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
             id,
             primary_region: region.clone(),
             region,
-            address: address.parse().ok(),
+            address,
             state: PeerState::Connecting,
             round_trip: None,
             build: String::new(),

@@ -1,0 +1,6 @@
+//! Whole endpoints over real QUIC on loopback, against honest and dishonest peers.
+
+mod fixture;
+mod hello;
+mod lanes;
+mod pairs;
