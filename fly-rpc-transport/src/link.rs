@@ -133,12 +133,18 @@ impl Link {
         });
         let kept = Arc::clone(&link);
         runtime.spawn(async move {
-            tokio::join!(
-                write_control,
-                kept.read_control(control, &on_news),
-                kept.accept_lanes(service),
-                kept.watch_close(&on_news)
-            );
+            let live = async {
+                tokio::join!(
+                    kept.read_control(control, &on_news),
+                    kept.accept_lanes(service),
+                    kept.watch_close(&on_news)
+                )
+            };
+            // The writer would wait for as long as the link, which sends to it, is kept by this very task.
+            tokio::select! {
+                _ = live => {}
+                () = async { write_control.await; std::future::pending().await } => {}
+            }
         });
         link
     }

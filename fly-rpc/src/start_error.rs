@@ -177,6 +177,6 @@ impl fmt::Display for Contracts<'_> {
         f.write_str("functions whose types cannot travel as postcard")?;
         self.0
             .iter()
-            .try_for_each(|(function, error)| write!(f, "\n  {function}: {error}"))
+            .try_for_each(|(_, error)| write!(f, "\n  {error}"))
     }
 }

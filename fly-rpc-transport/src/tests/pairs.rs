@@ -148,10 +148,13 @@ async fn control_messages_of_a_newer_peer_are_skipped_and_broken_ones_end_the_co
 }
 
 #[tokio::test]
-async fn a_closed_endpoint_frees_its_port() {
+async fn a_closed_endpoint_frees_its_port_and_whatever_its_links_held() {
     let fixture = Fixture::new();
-    let (a, _) = fixture.endpoint("a");
+    let ((a, _), (b, _)) = (fixture.endpoint("a"), fixture.endpoint("b"));
     let address = a.local_addr();
+    let link = a.dial(b.local_addr(), None).await.expect("welcome");
+    call(&link, b"x").await.expect("answered");
+    drop(link);
     a.close().await;
     soon(async {
         while std::net::UdpSocket::bind(address).is_err() {

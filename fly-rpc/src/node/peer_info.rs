@@ -5,6 +5,7 @@ use std::{collections::HashSet, net::SocketAddr, time::Duration};
 use fly_rpc_transport::{Catalogue, NodeId, Region};
 
 use super::inner::Inner;
+use crate::contract::Fingerprint;
 
 /// Another node, as this one sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct FunctionInfo {
     pub version: u32,
     /// Its contract, readable.
     pub contract: String,
+    /// The fingerprint of its contract: nodes whose fingerprints differ do not call each other's.
+    pub fingerprint: Fingerprint,
 }
 
 pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
@@ -100,6 +103,7 @@ pub(super) fn functions(catalogue: &Catalogue) -> Vec<FunctionInfo> {
             name: offer.name.clone(),
             version: offer.version,
             contract: offer.contract.clone(),
+            fingerprint: Fingerprint::from_bytes(offer.fingerprint),
         })
         .collect();
     functions.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
