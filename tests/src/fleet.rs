@@ -5,7 +5,10 @@
 mod plan;
 mod process;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 
@@ -32,7 +35,13 @@ impl Fleet {
         binary: fn(Build) -> PathBuf,
         machines: &[Machine],
     ) -> anyhow::Result<Self> {
-        let mut fleet = Self { directory, binary, processes: Vec::new(), phases: Vec::new(), started: 0 };
+        let mut fleet = Self {
+            directory,
+            binary,
+            processes: Vec::new(),
+            phases: Vec::new(),
+            started: 0,
+        };
         for machine in machines {
             fleet.spawn(*machine, Build::Old)?;
         }
@@ -57,8 +66,8 @@ impl Fleet {
     ///
     /// # Errors
     /// A process that does not drain to the end, or does not start.
-    pub async fn replace(&mut self, machine: Machine, build: Build, chapter: Chapter) -> anyhow::Result<()> {
-        self.enter(chapter, false).await?;
+    pub async fn replace(&mut self, machine: Machine, build: Build) -> anyhow::Result<()> {
+        self.enter(Chapter::Replacement, false).await?;
         self.take(machine)?.stop().await?;
         let process = self.spawn(machine, build)?;
         process.expect("ready").await?;
@@ -68,21 +77,24 @@ impl Fleet {
     }
 
     /// Kills the processes of some machines under traffic, and waits until nobody else is connected to them any more.
+    /// Returns how long that took.
     ///
     /// # Errors
     /// A process that stays connected to a dead one.
-    pub async fn kill(&mut self, machines: &[Machine], chapter: Chapter) -> anyhow::Result<()> {
-        self.enter(chapter, false).await?;
+    pub async fn kill(&mut self, machines: &[Machine]) -> anyhow::Result<Duration> {
+        self.enter(Chapter::Killed, false).await?;
         let mut victims = Vec::new();
         for machine in machines {
             victims.push(self.take(*machine)?);
         }
         // All at once, before any is waited for.
         victims.iter_mut().try_for_each(Process::start_kill)?;
+        let begun = Instant::now();
         for victim in victims {
             victim.killed().await?;
         }
-        self.see_each_other().await
+        self.see_each_other().await?;
+        Ok(begun.elapsed())
     }
 
     /// Ends the traffic, lets every call settle, and stops all processes. Returns the phases that were.
@@ -99,15 +111,26 @@ impl Fleet {
 
     /// Begins a phase; when this returns, every process has begun it.
     async fn enter(&mut self, chapter: Chapter, steady: bool) -> anyhow::Result<()> {
-        let builds = self.processes.iter().map(|process| (process.machine.region, process.build));
-        self.phases.push(Phase { chapter, steady, builds: builds.collect() });
-        self.ask_all(&format!("phase {}", self.phases.len() - 1)).await
+        let builds = self
+            .processes
+            .iter()
+            .map(|process| (process.machine.region, process.build));
+        self.phases.push(Phase {
+            chapter,
+            steady,
+            builds: builds.collect(),
+        });
+        self.ask_all(&format!("phase {}", self.phases.len() - 1))
+            .await
     }
 
     /// Waits until each process is connected to all others, in the build that they run, and knows of nobody else.
     async fn see_each_other(&mut self) -> anyhow::Result<()> {
-        let all: Vec<String> =
-            self.processes.iter().map(|process| format!("{}={}", process.machine.name, process.build)).collect();
+        let all: Vec<String> = self
+            .processes
+            .iter()
+            .map(|process| format!("{}={}", process.machine.name, process.build))
+            .collect();
         self.ask_all(&format!("see {}", all.join(" "))).await
     }
 
@@ -124,7 +147,13 @@ impl Fleet {
 
     fn spawn(&mut self, machine: Machine, build: Build) -> anyhow::Result<&mut Process> {
         self.started += 1;
-        let process = Process::spawn(&(self.binary)(build), &self.directory, machine, build, self.started)?;
+        let process = Process::spawn(
+            &(self.binary)(build),
+            &self.directory,
+            machine,
+            build,
+            self.started,
+        )?;
         self.processes.push(process);
         self.last()
     }
@@ -134,7 +163,10 @@ impl Fleet {
     }
 
     fn take(&mut self, machine: Machine) -> anyhow::Result<Process> {
-        let place = self.processes.iter().position(|process| process.machine == machine);
+        let place = self
+            .processes
+            .iter()
+            .position(|process| process.machine == machine);
         let place = place.with_context(|| format!("nothing runs on {}", machine.name))?;
         let process = self.processes.remove(place);
         ensure!(!self.processes.is_empty(), "nobody is left");

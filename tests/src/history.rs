@@ -6,19 +6,17 @@
 mod event;
 mod journal;
 mod record;
+mod story;
 mod table;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::Context;
 
 pub use event::{CallId, Event, Outcome};
 pub use journal::{Execution, Journal};
 pub use record::{Record, Run, Settled};
+pub use story::{Story, each};
 pub use table::Table;
 
 /// Every call of a roll-out.
@@ -36,7 +34,10 @@ impl History {
         let mut events = Vec::new();
         for file in fs::read_dir(directory)? {
             let path = file?.path();
-            if path.extension().is_some_and(|extension| extension == Journal::EXTENSION) {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == Journal::EXTENSION)
+            {
                 let journal = read_journal(&path);
                 events.extend(journal.with_context(|| path.display().to_string())?);
             }
@@ -51,8 +52,9 @@ impl History {
 
     /// Joins events; those that make a call come first, because journals know no common order.
     fn of(events: Vec<Event>) -> anyhow::Result<Self> {
-        let (made, rest): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|event| matches!(event, Event::Made { .. }));
+        let (made, rest): (Vec<_>, Vec<_>) = events
+            .into_iter()
+            .partition(|event| matches!(event, Event::Made { .. }));
         let mut history = Self::default();
         for event in made {
             let call = event.call();
@@ -62,7 +64,9 @@ impl History {
         for event in rest {
             let call = event.call();
             let record = history.calls.get_mut(&call);
-            record.with_context(|| format!("nobody made the call of {event:?}"))?.add(event)?;
+            record
+                .with_context(|| format!("nobody made the call of {event:?}"))?
+                .add(event)?;
         }
         Ok(history)
     }
@@ -83,7 +87,10 @@ mod tests {
     use super::*;
     use crate::fleet::Build;
 
-    const CALL: CallId = CallId { process: 3, number: 7 };
+    const CALL: CallId = CallId {
+        process: 3,
+        number: 7,
+    };
 
     fn made() -> Event {
         Event::Made {
@@ -96,7 +103,11 @@ mod tests {
     }
 
     fn began() -> Event {
-        Event::Began { call: CALL, function: "price@1".into(), build: Build::New }
+        Event::Began {
+            call: CALL,
+            function: "price@1".into(),
+            build: Build::New,
+        }
     }
 
     #[test]
@@ -106,8 +117,20 @@ mod tests {
             executed: Executed::Unknown,
             text: "the deadline passed".into(),
         };
-        let settled = |outcome| Event::Settled { call: CALL, phase: 4, at_once: true, micros: 5, outcome };
-        let outcomes = [Outcome::Right, Outcome::Wrong, Outcome::Application, Outcome::Abandoned, failed];
+        let settled = |outcome| Event::Settled {
+            call: CALL,
+            phase: 4,
+            at_once: true,
+            micros: 5,
+            outcome,
+        };
+        let outcomes = [
+            Outcome::Right,
+            Outcome::Wrong,
+            Outcome::Application,
+            Outcome::Abandoned,
+            failed,
+        ];
         let events = outcomes.map(settled).into_iter();
         for event in events.chain([made(), began(), Event::Ended { call: CALL }]) {
             assert_eq!(event.to_string().parse::<Event>().unwrap(), event);
@@ -121,7 +144,14 @@ mod tests {
         assert!(history.contains("3-7"), "{history}");
         let history = History::of(vec![began(), Event::Ended { call: CALL }, made()]).unwrap();
         let record = history.calls().next().unwrap();
-        assert_eq!(record.runs, [Run { function: "price@1".into(), build: Build::New, ended: true }]);
+        assert_eq!(
+            record.runs,
+            [Run {
+                function: "price@1".into(),
+                build: Build::New,
+                ended: true
+            }]
+        );
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What the tests share: clusters of whole nodes in one process, over real QUIC on loopback.
 
+pub mod fleet;
+pub mod history;
+
 mod cluster;
 mod probe;
 

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use anyhow::bail;
+use fly_rpc::Target;
 use serde::{Deserialize, Serialize};
 
 /// Which of the two builds of the application a process runs.
@@ -101,6 +102,12 @@ impl FromStr for Build {
             "new" => Ok(Self::New),
             _ => bail!("{text:?} is no build"),
         }
+    }
+}
+
+impl From<Region> for Target {
+    fn from(region: Region) -> Self {
+        Self::Region(region.name().into())
     }
 }
 

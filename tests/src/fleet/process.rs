@@ -32,7 +32,11 @@ impl Process {
         build: Build,
         number: u32,
     ) -> anyhow::Result<Self> {
-        let journal = format!("{number:02}-{}-{build}.{}", machine.name, Journal::EXTENSION);
+        let journal = format!(
+            "{number:02}-{}-{build}.{}",
+            machine.name,
+            Journal::EXTENSION
+        );
         let mut child = Command::new(binary)
             .env_clear()
             .env("XDG_RUNTIME_DIR", directory)
@@ -48,9 +52,21 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{} cannot be run", binary.display()))?;
-        let commands = child.stdin.take().context("it was asked for a standard input")?;
-        let answers = child.stdout.take().context("it was asked for a standard output")?;
-        Ok(Self { machine, build, child, commands, answers: BufReader::new(answers).lines() })
+        let commands = child
+            .stdin
+            .take()
+            .context("it was asked for a standard input")?;
+        let answers = child
+            .stdout
+            .take()
+            .context("it was asked for a standard output")?;
+        Ok(Self {
+            machine,
+            build,
+            child,
+            commands,
+            answers: BufReader::new(answers).lines(),
+        })
     }
 
     /// Gives a command and waits until it is carried out.
@@ -61,13 +77,18 @@ impl Process {
 
     /// Gives a command.
     pub(super) async fn tell(&mut self, command: &str) -> anyhow::Result<()> {
-        let given = self.commands.write_all(format!("{command}\n").as_bytes()).await;
+        let given = self
+            .commands
+            .write_all(format!("{command}\n").as_bytes())
+            .await;
         given.with_context(|| format!("{} takes no commands", self.machine.name))
     }
 
     /// Waits until a command that was given is carried out.
     pub(super) async fn done(&mut self, command: &str) -> anyhow::Result<()> {
-        self.expect("done").await.with_context(|| format!("it was asked to {command:?}"))
+        self.expect("done")
+            .await
+            .with_context(|| format!("it was asked to {command:?}"))
     }
 
     /// Waits for an answer, which must be this one.
@@ -76,15 +97,24 @@ impl Process {
         let answer = timeout(PATIENCE, self.answers.next_line()).await;
         let answer = answer.with_context(|| format!("{name} does not answer"))??;
         let answer = answer.with_context(|| format!("{name} ended"))?;
-        ensure!(answer == expected, "{name} should say {expected:?} and says {answer:?}");
+        ensure!(
+            answer == expected,
+            "{name} should say {expected:?} and says {answer:?}"
+        );
         Ok(())
     }
 
     /// Lets it finish what it runs, and waits for its end.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         self.ask("stop").await?;
-        let status = timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
-        ensure!(status.success(), "{} ended with {status}", self.machine.name);
+        let status = timeout(PATIENCE, self.child.wait())
+            .await
+            .context("it does not end")??;
+        ensure!(
+            status.success(),
+            "{} ended with {status}",
+            self.machine.name
+        );
         Ok(())
     }
 
@@ -95,8 +125,14 @@ impl Process {
 
     /// Waits for the end of a process that was killed.
     pub(super) async fn killed(mut self) -> anyhow::Result<()> {
-        let status = timeout(PATIENCE, self.child.wait()).await.context("it does not die")??;
-        ensure!(!status.success(), "{} ended before it was killed", self.machine.name);
+        let status = timeout(PATIENCE, self.child.wait())
+            .await
+            .context("it does not die")??;
+        ensure!(
+            !status.success(),
+            "{} ended before it was killed",
+            self.machine.name
+        );
         Ok(())
     }
 }

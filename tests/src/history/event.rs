@@ -125,13 +125,32 @@ fn variant(debug: &str) -> String {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Made { call, build, function, target, phase } => {
+            Self::Made {
+                call,
+                build,
+                function,
+                target,
+                phase,
+            } => {
                 write!(f, "made\t{call}\t{build}\t{function}\t{target}\t{phase}")
             }
-            Self::Settled { call, phase, at_once, micros, outcome } => {
-                write!(f, "settled\t{call}\t{phase}\t{at_once}\t{micros}\t{outcome}")
+            Self::Settled {
+                call,
+                phase,
+                at_once,
+                micros,
+                outcome,
+            } => {
+                write!(
+                    f,
+                    "settled\t{call}\t{phase}\t{at_once}\t{micros}\t{outcome}"
+                )
             }
-            Self::Began { call, function, build } => write!(f, "began\t{call}\t{function}\t{build}"),
+            Self::Began {
+                call,
+                function,
+                build,
+            } => write!(f, "began\t{call}\t{function}\t{build}"),
             Self::Ended { call } => write!(f, "ended\t{call}"),
         }
     }
@@ -142,7 +161,11 @@ impl FromStr for Event {
 
     fn from_str(line: &str) -> anyhow::Result<Self> {
         let mut fields = line.split('\t');
-        let mut next = || fields.next().with_context(|| format!("a field is missing in {line:?}"));
+        let mut next = || {
+            fields
+                .next()
+                .with_context(|| format!("a field is missing in {line:?}"))
+        };
         let kind = next()?;
         let call = next()?.parse()?;
         Ok(match kind {
@@ -170,7 +193,11 @@ impl FromStr for Event {
                     },
                 },
             },
-            "began" => Self::Began { call, function: next()?.to_owned(), build: next()?.parse()? },
+            "began" => Self::Began {
+                call,
+                function: next()?.to_owned(),
+                build: next()?.parse()?,
+            },
             "ended" => Self::Ended { call },
             other => bail!("a line cannot begin with {other:?}"),
         })
@@ -179,7 +206,9 @@ impl FromStr for Event {
 
 fn executed(text: &str) -> anyhow::Result<Executed> {
     let all = [Executed::No, Executed::Yes, Executed::Unknown];
-    all.into_iter().find(|executed| format!("{executed:?}") == text).with_context(|| text.to_owned())
+    all.into_iter()
+        .find(|executed| format!("{executed:?}") == text)
+        .with_context(|| text.to_owned())
 }
 
 impl fmt::Display for Outcome {
@@ -189,7 +218,11 @@ impl fmt::Display for Outcome {
             Self::Wrong => f.write_str("wrong"),
             Self::Application => f.write_str("application"),
             Self::Abandoned => f.write_str("abandoned"),
-            Self::Failed { error, executed, text } => write!(f, "{error}\t{executed:?}\t{text}"),
+            Self::Failed {
+                error,
+                executed,
+                text,
+            } => write!(f, "{error}\t{executed:?}\t{text}"),
         }
     }
 }
@@ -204,7 +237,12 @@ impl FromStr for CallId {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let (process, number) = text.split_once('-').with_context(|| format!("{text:?} names no call"))?;
-        Ok(Self { process: process.parse()?, number: number.parse()? })
+        let (process, number) = text
+            .split_once('-')
+            .with_context(|| format!("{text:?} names no call"))?;
+        Ok(Self {
+            process: process.parse()?,
+            number: number.parse()?,
+        })
     }
 }

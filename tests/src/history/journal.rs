@@ -34,8 +34,17 @@ impl Journal {
     /// # Errors
     /// What the file system says; a file that is there already is one.
     pub fn create(path: &Path, process: u32, build: Build) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Self { file, process, build, calls: AtomicU32::new(0), phase: AtomicUsize::new(0) })
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(path)?;
+        Ok(Self {
+            file,
+            process,
+            build,
+            calls: AtomicU32::new(0),
+            phase: AtomicUsize::new(0),
+        })
     }
 
     /// The build that this process runs.
@@ -63,7 +72,10 @@ impl Journal {
     where
         F: Future<Output = Result<bool, CallError<E>>>,
     {
-        let call = CallId { process: self.process, number: self.calls.fetch_add(1, Ordering::Relaxed) };
+        let call = CallId {
+            process: self.process,
+            number: self.calls.fetch_add(1, Ordering::Relaxed),
+        };
         let (build, phase) = (self.build, self.phase());
         self.write(&Event::Made {
             call,
@@ -72,7 +84,13 @@ impl Journal {
             target: target.to_string(),
             phase,
         });
-        let mut pending = Pending { journal: self, call, begun: Instant::now(), polls: 0, settled: false };
+        let mut pending = Pending {
+            journal: self,
+            call,
+            begun: Instant::now(),
+            polls: 0,
+            settled: false,
+        };
         let mut future = pin!(make(call));
         let answer = poll_fn(|context| {
             pending.polls += 1;
@@ -85,14 +103,23 @@ impl Journal {
 
     /// Writes down that the work of a call begins. Called before anything of it is done, so that no execution is missing.
     pub fn begin(&self, call: CallId, function: &str) -> Execution<'_> {
-        self.write(&Event::Began { call, function: function.to_owned(), build: self.build });
-        Execution { journal: self, call }
+        self.write(&Event::Began {
+            call,
+            function: function.to_owned(),
+            build: self.build,
+        });
+        Execution {
+            journal: self,
+            call,
+        }
     }
 
     /// A process that cannot keep its journal is of no use to the test.
     fn write(&self, event: &Event) {
         let line = format!("{event}\n");
-        (&self.file).write_all(line.as_bytes()).expect("a journal can be written");
+        (&self.file)
+            .write_all(line.as_bytes())
+            .expect("a journal can be written");
     }
 }
 

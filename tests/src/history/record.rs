@@ -67,31 +67,71 @@ impl Record {
 
     /// True if the caller was told, before it waited for anything, that the function did not run, by an error of this name.
     pub fn is_refused_at_once(&self, error: &str) -> bool {
-        self.settled.as_ref().is_some_and(|settled| settled.at_once && settled.outcome.is_refusal(error))
+        self.settled
+            .as_ref()
+            .is_some_and(|settled| settled.at_once && settled.outcome.is_refusal(error))
     }
 
     /// True if the caller was told that the function did not run.
     pub fn did_not_run(&self) -> bool {
-        matches!(self.outcome(), Some(Outcome::Failed { executed: Executed::No, .. }))
+        matches!(
+            self.outcome(),
+            Some(Outcome::Failed {
+                executed: Executed::No,
+                ..
+            })
+        )
+    }
+
+    /// True if the caller was told that nobody can tell whether the function ran.
+    pub fn may_have_run(&self) -> bool {
+        matches!(
+            self.outcome(),
+            Some(Outcome::Failed {
+                executed: Executed::Unknown,
+                ..
+            })
+        )
     }
 
     /// The phase in which the call was made and settled, if nothing changed in the cluster meanwhile.
     pub fn steady<'a>(&self, phases: &'a [Phase]) -> Option<&'a Phase> {
         let settled = self.settled.as_ref()?;
-        phases.get(self.made_in).filter(|phase| settled.phase == self.made_in && phase.steady)
+        phases
+            .get(self.made_in)
+            .filter(|phase| settled.phase == self.made_in && phase.steady)
     }
 
     /// The region that the call was sent to, if it was sent to a region.
     pub fn region(&self) -> Option<Region> {
-        self.target.strip_prefix("@region(")?.strip_suffix(')')?.parse().ok()
+        self.target
+            .strip_prefix("@region(")?
+            .strip_suffix(')')?
+            .parse()
+            .ok()
     }
 
     /// The record of a call that was just made.
     pub(super) fn of(made: Event) -> anyhow::Result<Self> {
-        let Event::Made { call, build, function, target, phase } = made else {
+        let Event::Made {
+            call,
+            build,
+            function,
+            target,
+            phase,
+        } = made
+        else {
             bail!("{made:?} makes no call");
         };
-        Ok(Self { call, build, function, target, made_in: phase, settled: None, runs: Vec::new() })
+        Ok(Self {
+            call,
+            build,
+            function,
+            target,
+            made_in: phase,
+            settled: None,
+            runs: Vec::new(),
+        })
     }
 
     /// Adds what else is known of the call.
@@ -99,11 +139,28 @@ impl Record {
         let call = self.call;
         match event {
             Event::Made { .. } => bail!("two calls are both named {call}"),
-            Event::Settled { phase, at_once, micros, outcome, .. } => {
-                let before = self.settled.replace(Settled { outcome, phase, at_once, micros });
+            Event::Settled {
+                phase,
+                at_once,
+                micros,
+                outcome,
+                ..
+            } => {
+                let before = self.settled.replace(Settled {
+                    outcome,
+                    phase,
+                    at_once,
+                    micros,
+                });
                 anyhow::ensure!(before.is_none(), "{call} was settled twice");
             }
-            Event::Began { function, build, .. } => self.runs.push(Run { function, build, ended: false }),
+            Event::Began {
+                function, build, ..
+            } => self.runs.push(Run {
+                function,
+                build,
+                ended: false,
+            }),
             Event::Ended { .. } => {
                 let Some(run) = self.runs.iter_mut().find(|run| !run.ended) else {
                     bail!("{call} ended without having begun");

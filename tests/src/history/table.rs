@@ -1,19 +1,11 @@
 //! The history as a table: for each chapter of the story and each function, what became of its calls.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    ops::AddAssign,
-};
+use std::{collections::BTreeMap, fmt, ops::AddAssign};
 
 use fly_rpc::Executed;
 
-use super::{
-    History,
-    event::Outcome,
-    record::Record,
-};
-use crate::fleet::{Chapter, Phase};
+use super::{event::Outcome, record::Record, story::Story};
+use crate::fleet::Chapter;
 
 /// Counts by chapter and function, to be printed.
 #[derive(Debug)]
@@ -26,13 +18,13 @@ pub struct Table {
 struct Row([usize; COLUMNS.len()]);
 
 impl Table {
-    /// Counts the calls of a history. A call belongs to the chapter in which it was made.
-    pub fn of(history: &History, phases: &[Phase]) -> Self {
+    /// Counts the calls of a story. A call belongs to the chapter in which its caller was told what became of it, or died.
+    pub fn of(story: Story<'_>) -> Self {
         let mut rows: BTreeMap<_, Row> = BTreeMap::new();
-        for record in history.calls() {
-            if let Some(phase) = phases.get(record.made_in) {
-                *rows.entry((phase.chapter, record.function.clone())).or_default() += record;
-            }
+        for call in story.calls() {
+            *rows
+                .entry((story.settled_in(call), call.function.clone()))
+                .or_default() += call;
         }
         Self { rows }
     }
@@ -52,12 +44,18 @@ impl fmt::Display for Table {
         for ((of, function), Row(counts)) in &self.rows {
             if chapter.replace(of) != Some(of) {
                 write!(f, "\n{:16}", of.to_string())?;
-                COLUMNS.iter().try_for_each(|(name, _)| write!(f, " {name:>WIDTH$}"))?;
+                COLUMNS
+                    .iter()
+                    .try_for_each(|(name, _)| write!(f, " {name:>WIDTH$}"))?;
                 writeln!(f)?;
             }
             write!(f, "  {function:14}")?;
             for count in counts {
-                let shown = if *count == 0 { "·".to_owned() } else { count.to_string() };
+                let shown = if *count == 0 {
+                    "·".to_owned()
+                } else {
+                    count.to_string()
+                };
                 write!(f, " {shown:>WIDTH$}")?;
             }
             writeln!(f)?;
@@ -67,7 +65,10 @@ impl fmt::Display for Table {
 }
 
 fn refused(record: &Record, name: &str) -> usize {
-    record.outcome().is_some_and(|outcome| outcome.is_refusal(name)).into()
+    record
+        .outcome()
+        .is_some_and(|outcome| outcome.is_refusal(name))
+        .into()
 }
 
 fn failed(record: &Record, as_far_as_known: Executed) -> usize {
@@ -82,18 +83,24 @@ type Column = (&'static str, fn(&Record) -> usize);
 
 /// What is counted of each call: first what its caller was told, then what really happened.
 const COLUMNS: [Column; 12] = [
-    ("made", |_| 1),
+    ("calls", |_| 1),
     ("answered", |record| record.is_right().into()),
     ("wrong", |record| told(record, Some(&Outcome::Wrong))),
-    ("unavailable", |record| refused(record, "FunctionUnavailable")),
+    ("unavailable", |record| {
+        refused(record, "FunctionUnavailable")
+    }),
     ("mismatch", |record| refused(record, "ContractMismatch")),
     ("other No", |record| {
         let named = refused(record, "FunctionUnavailable") + refused(record, "ContractMismatch");
         failed(record, Executed::No) - named
     }),
     ("Unknown", |record| failed(record, Executed::Unknown)),
-    ("own error", |record| told(record, Some(&Outcome::Application))),
-    ("abandoned", |record| told(record, Some(&Outcome::Abandoned))),
+    ("own error", |record| {
+        told(record, Some(&Outcome::Application))
+    }),
+    ("abandoned", |record| {
+        told(record, Some(&Outcome::Abandoned))
+    }),
     ("unheard", |record| told(record, None)),
     ("executed", |record| record.runs.len().min(1)),
     ("twice", |record| (record.runs.len() > 1).into()),
