@@ -79,13 +79,7 @@ fn the_expansion_of_two_arguments_reads_in_one_look() {
 
 #[test]
 fn the_readme_shows_the_real_expansion() {
-    let readme = fs::read_to_string(README).unwrap();
-    let text = if readme.contains(BEGIN) {
-        readme
-    } else {
-        fs::read_to_string(README_BLOCK).unwrap()
-    };
-    let [function, expansion] = shown(&text);
+    let [function, expansion] = shown(&fs::read_to_string(README).unwrap());
     let (attribute, item) = function.split_once(")]\n").unwrap();
     let (docs, attribute) = attribute.split_once("#[region_rpc(").unwrap();
     assert_eq!(expansion, pretty(attribute, &format!("{docs}{item}")));
@@ -93,7 +87,7 @@ fn the_readme_shows_the_real_expansion() {
 
 /// The two blocks of code between the marks: a function, and what it becomes.
 fn shown(readme: &str) -> [String; 2] {
-    let (_, rest) = readme.split_once(BEGIN).unwrap();
+    let (_, rest) = readme.split_once("<!-- expansion:begin -->").unwrap();
     let (part, _) = rest.split_once("<!-- expansion:end -->").unwrap();
     let blocks = part.split("```").skip(1).step_by(2).map(|block| {
         let (_language, code) = block.split_once('\n').unwrap();
@@ -103,9 +97,4 @@ fn shown(readme: &str) -> [String; 2] {
     blocks.try_into().unwrap()
 }
 
-const BEGIN: &str = "<!-- expansion:begin -->";
-
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-
-/// The part of the readme that is written here, until it stands there.
-const README_BLOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/readme-block.md");

@@ -1,5 +1,5 @@
-//! Jittered exponential backoff: 100 ms × 1.6, ±20 %, at most 10 s (DESIGN: the numbers of gRPC's
-//! connection backoff, started sooner).
+//! Jittered exponential backoff: 100 ms × 1.6, ±20 %, at most 10 s, which is gRPC's connection backoff
+//! started sooner and capped earlier.
 //!
 //! Pure: randomness is an argument, time is the caller's. The jitter is what keeps a fleet that
 //! lost one node from dialling its successor in the same millisecond.

@@ -77,6 +77,8 @@ impl Control {
 pub(crate) struct ControlReader {
     stream: RecvStream,
     assembler: Assembler,
+    /// Bytes of a message that is neither a hello nor a catalogue.
+    small: usize,
 }
 
 /// Why the control stream cannot be read on.
@@ -99,6 +101,7 @@ impl ControlReader {
         Self {
             stream,
             assembler: Assembler::new(limits.hello_size),
+            small: limits.control_size,
         }
     }
 
@@ -123,6 +126,12 @@ impl ControlReader {
     async fn frame(&mut self) -> Result<Frame, ControlError> {
         loop {
             if let Some(frame) = self.assembler.next()? {
+                let lists_functions =
+                    matches!(frame.kind, Some(FrameKind::Hello | FrameKind::Catalogue));
+                if !lists_functions && frame.body.len() > self.small {
+                    let (size, limit) = (frame.body.len(), self.small);
+                    return Err(FrameError::TooLarge { size, limit }.into());
+                }
                 return Ok(frame);
             }
             match self.stream.read_chunk(usize::MAX, true).await {

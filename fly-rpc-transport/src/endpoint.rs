@@ -96,9 +96,17 @@ impl Endpoint {
             draining: AtomicBool::new(false),
             runtime: Handle::current(),
         });
-        tokio::spawn(accept(quinn, Arc::downgrade(&inner)));
         tokio::spawn(watch_links(Arc::downgrade(&inner)));
         Ok(Self { inner })
+    }
+
+    /// Starts to accept connections. Until then, those who dial wait.
+    pub fn accept(&self) {
+        if let Some(quinn) = read(&self.inner.quinn).clone() {
+            self.inner
+                .runtime
+                .spawn(accept(quinn, Arc::downgrade(&self.inner)));
+        }
     }
 
     /// The address that the socket is bound to.
@@ -214,7 +222,10 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Inner {
-    fn join(&self, introduction: Introduction) -> Arc<Link> {
+    fn join(&self, mut introduction: Introduction) -> Arc<Link> {
+        if let Some(serving) = self.peers.serving(&introduction.hello.node) {
+            introduction.serving = serving;
+        }
         let peers = Arc::downgrade(&self.peers);
         let on_news = move || {
             if let Some(peers) = peers.upgrade() {

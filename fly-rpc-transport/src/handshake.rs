@@ -4,7 +4,7 @@
 //! ends: same cluster, a protocol version in common, the node id of the certificate, and not this
 //! very node.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use quinn::{ClientConfig, Connection, ConnectionError, Incoming};
 use tokio::time::timeout;
@@ -79,6 +79,19 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// True if somebody was there and one end did not accept the other.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Certificate { .. }
+                | Self::Handshake {
+                    source: ConnectionError::ConnectionClosed(_),
+                    ..
+                }
+                | Self::Refused { .. }
+        )
+    }
+
     /// True if the address is this node's own: dialling it again cannot help.
     pub fn is_itself(&self) -> bool {
         matches!(
@@ -208,6 +221,7 @@ async fn introduce(
         hello: theirs,
         standing,
         dialled,
+        serving: Arc::default(),
     })
 }
 

@@ -49,8 +49,7 @@ pub struct Attempts {
 }
 
 impl Keeper {
-    /// Starts to keep a link to `address`. If `expected`
-    /// is given, whoever answers must be that node.
+    /// Starts to keep a link to `address`. If `expected` is given, whoever answers must be that node.
     pub fn start(endpoint: Endpoint, address: SocketAddr, expected: Option<NodeId>) -> Self {
         let shared = Arc::new(Shared {
             address,
@@ -122,7 +121,7 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
             }
             Err(error) => {
                 let itself = error.is_itself();
-                tracing::debug!(address = %shared.address, %error, "a dial failed");
+                note(&shared, &error);
                 *lock(&shared.last_error) = Some(error);
                 shared.attempts.send_modify(|attempts| {
                     attempts.ended += 1;
@@ -138,6 +137,17 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
             () = tokio::time::sleep(delay) => {}
             () = shared.hurry.notified() => {}
         }
+    }
+}
+
+/// A refusal is a mistake in somebody's configuration and worth a warning, once; silence is common.
+fn note(shared: &Shared, error: &DialError) {
+    let again =
+        lock(&shared.last_error).as_ref().map(ToString::to_string) == Some(error.to_string());
+    if error.is_refusal() && !error.is_itself() && !again {
+        tracing::warn!(address = %shared.address, %error, "a peer and this node do not accept each other");
+    } else {
+        tracing::debug!(address = %shared.address, %error, "a dial failed");
     }
 }
 

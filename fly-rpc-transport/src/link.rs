@@ -89,6 +89,8 @@ pub(crate) struct Introduction {
     pub(crate) hello: Hello,
     pub(crate) standing: Standing,
     pub(crate) dialled: bool,
+    /// The count of handlers that run for this peer, shared by all its links.
+    pub(crate) serving: Arc<AtomicUsize>,
 }
 
 impl Link {
@@ -107,6 +109,7 @@ impl Link {
             hello,
             standing,
             dialled,
+            serving,
         } = introduction;
         let (sender, write_control) = control_writer(send);
         let link = Arc::new(Self {
@@ -119,7 +122,7 @@ impl Link {
             limits,
             control: sender,
             in_flight: Arc::default(),
-            serving: Arc::default(),
+            serving,
             accepted: AtomicU64::new(0),
             round_trip: AtomicU64::new(micros(connection.rtt())),
             suspect: AtomicBool::new(false),
@@ -184,7 +187,8 @@ impl Link {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The count of handlers that run for the other end; the layer above raises and lowers it.
+    /// The count of handlers that run for the node at the other end, over whichever link; the layer above
+    /// raises and lowers it.
     pub fn serving(&self) -> &Arc<AtomicUsize> {
         &self.serving
     }

@@ -4,7 +4,7 @@
 use std::{
     cmp::Ordering,
     collections::HashMap,
-    sync::{Arc, Mutex, RwLock},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -95,6 +95,15 @@ impl Peers {
             *write(&self.current) = current.into();
         }
         self.changed.send_modify(|changes| *changes += 1);
+    }
+
+    /// The count of handlers that run for a node that is connected already.
+    pub(crate) fn serving(&self, node: &NodeId) -> Option<Arc<AtomicUsize>> {
+        let table = lock(&self.table);
+        table
+            .get(node)?
+            .first()
+            .map(|link| Arc::clone(link.serving()))
     }
 
     /// Every link that is still open, retiring ones included.

@@ -72,7 +72,7 @@ pub enum RpcError {
     /// them, or is past it. Keep serving older versions while callers of them live, or name one
     /// with [`Call::or_older`](crate::Call::or_older). Did not run, nothing was sent.
     #[error(
-        "{function}@{version} is offered by none of the {nodes_checked} nodes of {target}; they offer {}",
+        "{function}@{version} is not offered by {target} (nodes checked: {nodes_checked}); offered: {}",
         Versions(function, offered)
     )]
     FunctionUnavailable {

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../README.md")]
+#![doc = include_str!("../README.md")]
 
 mod budget;
 mod call;
@@ -38,14 +38,18 @@ pub use node::{Cut, DrainReport, FunctionInfo, Node, NodeBuilder, PeerInfo, Peer
 pub use start_error::{Duplicate, MissingState, StartError};
 pub use target::{ParseTargetError, Target};
 
-/// Calls a function with a selector: `call!(path::foo(args) @region("hkg"))` is
-/// `path::foo_on_region("hkg", args)`.
+#[doc = include_str!("call.md")]
 #[macro_export]
 macro_rules! call {
     ($($tokens:tt)*) => {
         $crate::__private::call_in!($crate, $($tokens)*)
     };
 }
+
+/// Runs the examples in the documentation of the attribute, whose own crate cannot: they call this one.
+#[cfg(doctest)]
+#[doc = include_str!("../../fly-rpc-macros/src/region_rpc.md")]
+mod region_rpc_docs {}
 
 /// The region of the current node; without one, of this process's environment.
 pub fn my_region() -> Region {

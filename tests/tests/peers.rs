@@ -79,10 +79,9 @@ fn peer(
         hello,
         limits: Limits::default(),
     };
-    (
-        Endpoint::start(config, Arc::new(service)).expect("started"),
-        asked,
-    )
+    let endpoint = Endpoint::start(config, Arc::new(service)).expect("started");
+    endpoint.accept();
+    (endpoint, asked)
 }
 
 /// The offers of a node, with their fingerprints, as another endpoint sees them.

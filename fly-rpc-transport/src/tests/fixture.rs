@@ -60,10 +60,9 @@ impl Fixture {
             hello,
             limits: self.limits.clone(),
         };
-        (
-            Endpoint::start(config, Arc::clone(&echo) as _).expect("started"),
-            echo,
-        )
+        let endpoint = Endpoint::start(config, Arc::clone(&echo) as _).expect("started");
+        endpoint.accept();
+        (endpoint, echo)
     }
 
     /// A member that has shaken hands with `with` and done nothing else.

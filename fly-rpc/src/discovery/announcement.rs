@@ -51,10 +51,19 @@ impl Announcement {
         this: LocalNode,
     ) -> Result<Self, StartError> {
         let folder = directory.cluster(cluster)?;
-        let file = announce(&folder, &this).map_err(|error| StartError::RuntimeDirectory {
-            path: folder.clone(),
-            reason: error.to_string(),
-        })?;
+        let file = announce(&folder, &this)
+            .or_else(|error| match error.kind() {
+                // The last node of the cluster left, and took the folder with it, in this very moment.
+                io::ErrorKind::NotFound => {
+                    directory.cluster(cluster).ok();
+                    announce(&folder, &this)
+                }
+                _ => Err(error),
+            })
+            .map_err(|error| StartError::RuntimeDirectory {
+                path: folder.clone(),
+                reason: error.to_string(),
+            })?;
         Ok(Self {
             shared: Arc::new(Shared {
                 folder,
@@ -86,6 +95,8 @@ impl Drop for Shared {
         if fs::read_to_string(&path).is_ok_and(|text| parse(&text).as_ref() == Some(&self.this)) {
             let _ = fs::remove_file(path);
         }
+        // Fails, as it should, while another node's file is in it.
+        let _ = fs::remove_dir(&self.folder);
     }
 }
 

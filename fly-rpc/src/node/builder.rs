@@ -1,32 +1,18 @@
-//! Building a node: settings, the checks that can be made before the first call, and the start.
+//! Building a node: its settings. What they lead to is in [`start`](super::start).
 
 use std::{
     any::type_name,
-    collections::BTreeMap,
-    env,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize},
-    },
-    time::{Duration, SystemTime},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
-use fly_rpc_transport::{
-    ClusterSecret, Endpoint, EndpointConfig, Hello, Identity, Limits, NodeId, PROTOCOL_VERSIONS,
-    Region,
-};
-use tokio::time::{Instant, interval, timeout};
+use fly_rpc_transport::{ClusterSecret, Identity, Limits, NodeId, Region};
 
-use super::{Node, dials::Dials, inner::Inner, resources::Resources};
+use super::{Node, start};
 use crate::{
-    budget::RetryBudget,
-    discovery::{self, Announcement, LocalDirectory, LocalNode},
-    dispatch::Dispatch,
     environment::{self, Environment},
-    registry::{Registry, States, registered},
-    scope,
-    start_error::{MissingState, StartError},
+    registry::States,
+    start_error::StartError,
 };
 
 /// The settings of a node. Each has the default of the README's table; [`Node::from_env`] reads
@@ -34,26 +20,26 @@ use crate::{
 #[derive(Debug, Default)]
 #[must_use = "a builder does nothing until start()"]
 pub struct NodeBuilder {
-    cluster: Option<String>,
-    id: Option<NodeId>,
-    region: Option<Region>,
-    primary: Option<Region>,
-    bind: Option<SocketAddr>,
-    advertise: Option<SocketAddr>,
+    pub(super) cluster: Option<String>,
+    pub(super) id: Option<NodeId>,
+    pub(super) region: Option<Region>,
+    pub(super) primary: Option<Region>,
+    pub(super) bind: Option<SocketAddr>,
+    pub(super) advertise: Option<SocketAddr>,
     /// An address of this machine to advertise with whatever port is bound.
-    advertise_ip: Option<IpAddr>,
-    peers: Vec<String>,
-    secret: Option<ClusterSecret>,
-    previous_secret: Option<ClusterSecret>,
-    identity: Option<Identity>,
-    build: String,
-    states: States,
-    limits: Limits,
-    default_timeout: Option<Duration>,
-    drain_timeout: Option<Duration>,
-    expected_functions: Option<usize>,
-    hidden: Vec<(String, u32)>,
-    encodes_local_calls: bool,
+    pub(super) advertise_ip: Option<IpAddr>,
+    pub(super) peers: Vec<String>,
+    pub(super) secret: Option<ClusterSecret>,
+    pub(super) previous_secret: Option<ClusterSecret>,
+    pub(super) identity: Option<Identity>,
+    pub(super) build: String,
+    pub(super) states: States,
+    pub(super) limits: Limits,
+    pub(super) default_timeout: Option<Duration>,
+    pub(super) drain_timeout: Option<Duration>,
+    pub(super) expected_functions: Option<usize>,
+    pub(super) hidden: Vec<(String, u32)>,
+    pub(super) encodes_local_calls: bool,
 }
 
 impl NodeBuilder {
@@ -218,280 +204,6 @@ impl NodeBuilder {
     /// # Cancel safety
     /// Dropping it before it completes leaves no node.
     pub async fn start(self) -> Result<Node, StartError> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(StartError::NoRuntime);
-        }
-        let registry = self.checked_registry()?;
-        let development = self.secret.is_none() && self.identity.is_none();
-        let directory = if development {
-            Some(LocalDirectory::open()?)
-        } else {
-            None
-        };
-        let cluster = self.checked_cluster(development)?;
-        let region = checked_region("region", self.region.clone())?;
-        let primary = checked_region("primary region", self.primary.clone())?;
-        for peer in &self.peers {
-            environment::check_peer(peer)?;
-        }
-        let (id, identity) = self.checked_identity(&cluster, directory.as_ref())?;
-        let bind = self
-            .bind
-            .unwrap_or(if development { DEVELOPMENT_BIND } else { BIND });
-        if development && !bind.ip().is_loopback() {
-            return Err(StartError::DevelopmentBind(bind));
-        }
-        let socket = UdpSocket::bind(bind).map_err(|source| StartError::Bind {
-            address: bind,
-            source,
-        })?;
-        let bound = socket.local_addr().map_err(|source| StartError::Bind {
-            address: bind,
-            source,
-        })?;
-        let catalogue = registry.catalogue();
-        tracing::info!(node = %id, %region, %primary, cluster, %bound, functions = catalogue.len(), development, "fly-rpc starts");
-
-        let advertise = self
-            .advertise
-            .or_else(|| {
-                self.advertise_ip
-                    .map(|ip| SocketAddr::new(ip, bound.port()))
-            })
-            .unwrap_or(bound);
-        let hello = Hello {
-            protocol: PROTOCOL_VERSIONS,
-            cluster: cluster.clone(),
-            node: id.clone(),
-            incarnation: incarnation(),
-            region: region.clone(),
-            primary: primary.clone(),
-            build: self.build.clone(),
-            advertise: (!advertise.ip().is_unspecified()).then_some(advertise),
-            dial: 0,
-            message_size: self.limits.message_size as u64,
-            draining: false,
-            catalogue: Arc::new(catalogue),
-        };
-        let dispatch = Arc::new(Dispatch::default());
-        let renewal = tokio::spawn(renew(identity.clone())).abort_handle();
-        let config = EndpointConfig {
-            socket,
-            identity,
-            hello: hello.clone(),
-            limits: self.limits.clone(),
-        };
-        let endpoint = Endpoint::start(config, Arc::clone(&dispatch) as _).map_err(|source| {
-            StartError::Bind {
-                address: bind,
-                source,
-            }
-        })?;
-
-        let dials = Arc::new(Dials::default());
-        let mut tasks = vec![renewal];
-        for peer in &self.peers {
-            match peer.parse() {
-                Ok(address) => dials.add(&endpoint, address, None),
-                Err(_is_a_name) => {
-                    dials.look_up(peer);
-                    let follow =
-                        discovery::follow_name(peer.clone(), endpoint.clone(), Arc::clone(&dials));
-                    tasks.push(tokio::spawn(follow).abort_handle());
-                }
-            }
-        }
-        let mut announcement = None;
-        if let Some(directory) = directory {
-            let this = LocalNode {
-                node: id.clone(),
-                region: region.clone(),
-                address: bound,
-                incarnation: hello.incarnation,
-            };
-            let announced = Announcement::new(directory, &cluster, this)?;
-            for other in announced.others()? {
-                dials.add(&endpoint, other.address, Some((other.node, other.region)));
-            }
-            tasks.push(
-                tokio::spawn(discovery::follow(
-                    announced.clone(),
-                    endpoint.clone(),
-                    Arc::clone(&dials),
-                ))
-                .abort_handle(),
-            );
-            announcement = Some(announced);
-        }
-        let inner = Arc::new(Inner {
-            id,
-            region,
-            primary,
-            limits: self.limits,
-            default_timeout: self.default_timeout.unwrap_or(DEFAULT_TIMEOUT),
-            drain_timeout: self.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
-            encodes_local_calls: self.encodes_local_calls,
-            registry,
-            states: Arc::new(self.states),
-            running: Arc::new(AtomicUsize::new(0)),
-            endpoint,
-            dials,
-            resources: Resources::new(tasks, announcement),
-            draining: AtomicBool::new(false),
-            stopped: AtomicBool::new(false),
-            budget: Mutex::new(RetryBudget::new(Instant::now())),
-        });
-        dispatch.attach(Arc::downgrade(&inner));
-        let node = Node { inner };
-        // Peers that are up are connected when this returns; those that are not are dialled on in
-        // the background.
-        let _ = timeout(FIRST_DIALS, node.inner.first_dials()).await;
-        scope::offer_default(&node);
-        Ok(node)
-    }
-
-    fn checked_registry(&self) -> Result<Registry, StartError> {
-        let functions = registered();
-        if let Some(expected) = self
-            .expected_functions
-            .filter(|expected| *expected != functions.len())
-        {
-            let names = functions
-                .iter()
-                .map(|function| format!("{}@{}", function.spec().name, function.spec().version))
-                .collect();
-            return Err(StartError::FunctionCount {
-                expected,
-                found: functions.len(),
-                names,
-            });
-        }
-        let registry = Registry::new(functions, |name, version| {
-            self.hidden
-                .iter()
-                .any(|hidden| hidden.0 == name && hidden.1 == version)
-        })?;
-        let mut missing: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        for served in registry.iter() {
-            let spec = &served.entry.spec;
-            for state in spec.states.iter().filter(|state| !self.states.has(**state)) {
-                missing
-                    .entry(state.name())
-                    .or_default()
-                    .push(format!("{}@{}", spec.name, spec.version));
-            }
-        }
-        if missing.is_empty() {
-            return Ok(registry);
-        }
-        let missing = missing.into_iter().map(|(state, mut functions)| {
-            functions.sort();
-            MissingState { state, functions }
-        });
-        Err(StartError::MissingStates(missing.collect()))
-    }
-
-    fn checked_cluster(&self, development: bool) -> Result<String, StartError> {
-        let cluster = match &self.cluster {
-            Some(cluster) => cluster.trim().to_owned(),
-            None if development => executable().unwrap_or_else(|| DEFAULT_CLUSTER.to_owned()),
-            None => DEFAULT_CLUSTER.to_owned(),
-        };
-        if cluster.is_empty() || cluster.len() > CLUSTER_NAME {
-            Err(StartError::ClusterName(cluster))
-        } else {
-            Ok(cluster)
-        }
-    }
-
-    fn checked_identity(
-        &self,
-        cluster: &str,
-        directory: Option<&LocalDirectory>,
-    ) -> Result<(NodeId, Identity), StartError> {
-        if let Some(id) = &self.id {
-            id.as_str()
-                .parse::<NodeId>()
-                .map_err(|source| StartError::Name {
-                    what: "node id",
-                    value: id.to_string(),
-                    source,
-                })?;
-        }
-        if let Some(identity) = &self.identity {
-            let certified = identity.node_id();
-            return match &self.id {
-                Some(id) if *id != certified => Err(StartError::IdentityMismatch {
-                    id: id.to_string(),
-                    certified: certified.to_string(),
-                }),
-                _ => Ok((certified, identity.clone())),
-            };
-        }
-        let id = self.id.clone().unwrap_or_else(NodeId::random);
-        let secret = match (&self.secret, directory) {
-            (Some(secret), _) => secret.clone(),
-            (None, Some(directory)) => directory.secret()?,
-            (None, None) => unreachable!(
-                "without a secret and an identity the node is in development mode, which has a directory"
-            ),
-        };
-        let identity = Identity::from_secret(secret, self.previous_secret.clone(), cluster, &id)?;
-        Ok((id, identity))
+        start::start(self).await
     }
 }
-
-fn checked_region(what: &'static str, region: Option<Region>) -> Result<Region, StartError> {
-    let Some(region) = region else {
-        return Ok(Region::from(LOCAL));
-    };
-    region.as_str().parse().map_err(|source| StartError::Name {
-        what,
-        value: region.to_string(),
-        source,
-    })
-}
-
-/// Which life of the node this is. The clock of one machine rarely runs backwards by more than a
-/// restart takes; if it does, the connection that is alive wins.
-fn incarnation() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn executable() -> Option<String> {
-    Some(
-        env::current_exe()
-            .ok()?
-            .file_name()?
-            .to_string_lossy()
-            .into_owned(),
-    )
-    .filter(|name| name.len() <= CLUSTER_NAME)
-}
-
-/// Renews the certificate when it is due. Asked often rather than slept for: timers stand still
-/// while a machine is suspended.
-async fn renew(identity: Identity) {
-    let mut tick = interval(RENEWAL_CHECK);
-    loop {
-        tick.tick().await;
-        if let Err(error) = identity.renew(SystemTime::now()) {
-            tracing::error!(%error, "the certificate could not be renewed; the old one stays in use");
-        }
-    }
-}
-
-const LOCAL: &str = "local";
-const DEFAULT_CLUSTER: &str = "default";
-/// Bytes of a cluster's name.
-const CLUSTER_NAME: usize = 255;
-const DEVELOPMENT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-const BIND: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 7411);
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long a start waits for its peers.
-const FIRST_DIALS: Duration = Duration::from_secs(1);
-const RENEWAL_CHECK: Duration = Duration::from_secs(300);

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -51,16 +52,27 @@ impl fmt::Display for DrainReport {
 
 pub(super) async fn drain(inner: &Arc<Inner>) -> DrainReport {
     inner.draining.store(true, Ordering::Relaxed);
-    // Peers are told at once, not when the handlers have ended: both are polled together.
-    let _ = timeout(inner.drain_timeout, async {
-        tokio::join!(inner.endpoint.drain(), idle(inner))
-    })
-    .await;
+    // Cut off by the timeout, not by an error: the report says what that left.
+    let _ = timeout(inner.drain_timeout, finish(inner)).await;
     let report = DrainReport {
         cut: running(inner),
     };
     tracing::info!(node = %inner.id, %report, "drain ended");
     report
+}
+
+/// Tells the peers at once, waits until no handler runs, and then until the answers have arrived.
+async fn finish(inner: &Inner) {
+    let mut answers_arrived = pin!(inner.endpoint.drain());
+    tokio::select! {
+        biased;
+        () = &mut answers_arrived => idle(inner).await,
+        () = idle(inner) => {
+            // Whoever is alive has the last answer within some round trips; a peer that died without a word
+            // must not hold up the stop.
+            let _ = timeout(LAST_ANSWERS, answers_arrived).await;
+        }
+    }
 }
 
 /// Waits until no handler runs.
@@ -87,6 +99,8 @@ fn running(inner: &Inner) -> Vec<Cut> {
     cut
 }
 
+/// How long peers may take to say that they have all their answers, once nothing runs any more.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// How often running handlers are looked at: well under the drain timeout, and long enough to cost
 /// nothing.
 const LOOK: Duration = Duration::from_millis(5);

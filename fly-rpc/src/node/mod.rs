@@ -6,6 +6,7 @@ mod drain;
 mod inner;
 mod peer_info;
 mod resources;
+mod start;
 
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -1,8 +1,8 @@
 //! What a running node holds besides its endpoint, and gives back when it stops or is dropped.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::discovery::Announcement;
 
@@ -19,21 +19,26 @@ struct Held {
 }
 
 impl Resources {
-    pub(super) fn new(tasks: Vec<AbortHandle>, announcement: Option<Announcement>) -> Self {
-        Self {
-            held: Mutex::new(Held {
-                tasks,
-                announcement,
-            }),
-        }
+    /// Ends this task with the node.
+    pub(super) fn hold_task(&self, task: JoinHandle<()>) {
+        self.lock().tasks.push(task.abort_handle());
+    }
+
+    /// Removes this file with the node.
+    pub(super) fn hold_announcement(&self, announcement: Announcement) {
+        self.lock().announcement = Some(announcement);
     }
 
     pub(super) fn release(&self) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.lock();
         for task in held.tasks.drain(..) {
             task.abort();
         }
         held.announcement = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

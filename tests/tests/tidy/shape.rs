@@ -89,4 +89,4 @@ fn every_example_is_built_and_every_one_that_is_built_is_there() {
 }
 
 /// The facade's own `//!`.
-const README_IS_THE_DOC: &str = "#![doc = include_str!(\"../../README.md\")]";
+const README_IS_THE_DOC: &str = "#![doc = include_str!(\"../README.md\")]";

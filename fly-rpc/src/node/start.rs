@@ -1,0 +1,357 @@
+//! Starting a node: every check that can be made before the first call, then the socket, the endpoint,
+//! and the first look at the others.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+    time::{Duration, SystemTime},
+};
+
+use fly_rpc_transport::{
+    Endpoint, EndpointConfig, Hello, Identity, NodeId, PROTOCOL_VERSIONS, Region,
+};
+use tokio::time::{Instant, interval, timeout};
+
+use super::{Node, NodeBuilder, inner::Inner, resources::Resources};
+use crate::{
+    budget::RetryBudget,
+    discovery::{self, Announcement, LocalDirectory, LocalNode},
+    dispatch::Dispatch,
+    environment,
+    registry::{Registry, registered},
+    scope,
+    start_error::{MissingState, StartError},
+};
+
+/// Starts the node that `builder` describes. An error leaves nothing running.
+pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(StartError::NoRuntime);
+    }
+    let registry = builder.checked_registry()?;
+    let directory = if builder.is_development() {
+        Some(LocalDirectory::open()?)
+    } else {
+        None
+    };
+    let who = builder.checked_names(directory.as_ref())?;
+    let (socket, bound) = builder.bind_socket()?;
+    let hello = builder.hello(&who, &registry, bound);
+    tracing::info!(
+        node = %who.id, region = %who.region, primary = %who.primary, cluster = who.cluster, %bound,
+        functions = hello.catalogue.len(), development = builder.is_development(), "fly-rpc starts"
+    );
+
+    let dispatch = Arc::new(Dispatch::default());
+    let incarnation = hello.incarnation;
+    let config = EndpointConfig {
+        socket,
+        identity: who.identity.clone(),
+        hello,
+        limits: builder.limits.clone(),
+    };
+    let endpoint =
+        Endpoint::start(config, Arc::clone(&dispatch) as _).map_err(|source| StartError::Bind {
+            address: bound,
+            source,
+        })?;
+    let announcement = directory
+        .map(|directory| {
+            let this = LocalNode {
+                node: who.id.clone(),
+                region: who.region.clone(),
+                address: bound,
+                incarnation,
+            };
+            Announcement::new(directory, &who.cluster, this)
+        })
+        .transpose()?;
+    let inner = Arc::new(Inner {
+        id: who.id,
+        region: who.region,
+        primary: who.primary,
+        limits: builder.limits,
+        default_timeout: builder.default_timeout.unwrap_or(DEFAULT_TIMEOUT),
+        drain_timeout: builder.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
+        encodes_local_calls: builder.encodes_local_calls,
+        registry,
+        states: Arc::new(builder.states),
+        running: Arc::new(AtomicUsize::new(0)),
+        endpoint,
+        dials: Arc::default(),
+        resources: Resources::default(),
+        draining: AtomicBool::new(false),
+        stopped: AtomicBool::new(false),
+        budget: Mutex::new(RetryBudget::new(Instant::now())),
+    });
+    // Only a node that can answer lets others in.
+    dispatch.attach(Arc::downgrade(&inner));
+    inner.endpoint.accept();
+    inner.resources.hold_task(tokio::spawn(renew(who.identity)));
+    find_others(&inner, &builder.peers, announcement)?;
+
+    let node = Node { inner };
+    // Peers that are up are connected when this returns; those that are not are dialled on in the
+    // background.
+    let _ = timeout(FIRST_DIALS, node.inner.first_dials()).await;
+    scope::offer_default(&node);
+    Ok(node)
+}
+
+/// Starts to dial everyone who is known, and to look for more.
+fn find_others(
+    inner: &Inner,
+    peers: &[String],
+    announcement: Option<Announcement>,
+) -> Result<(), StartError> {
+    let Inner {
+        endpoint,
+        dials,
+        resources,
+        ..
+    } = inner;
+    for peer in peers {
+        match peer.parse() {
+            Ok(address) => dials.add(endpoint, address, None),
+            Err(_is_a_name) => {
+                dials.look_up(peer);
+                let follow =
+                    discovery::follow_name(peer.clone(), endpoint.clone(), Arc::clone(dials));
+                resources.hold_task(tokio::spawn(follow));
+            }
+        }
+    }
+    if let Some(announcement) = announcement {
+        for other in announcement.others()? {
+            dials.add(endpoint, other.address, Some((other.node, other.region)));
+        }
+        let follow = discovery::follow(announcement.clone(), endpoint.clone(), Arc::clone(dials));
+        resources.hold_task(tokio::spawn(follow));
+        resources.hold_announcement(announcement);
+    }
+    Ok(())
+}
+
+/// Who the node is, every name checked.
+struct Names {
+    cluster: String,
+    id: NodeId,
+    region: Region,
+    primary: Region,
+    identity: Identity,
+}
+
+impl NodeBuilder {
+    /// With no secret and no certificate a node is in development mode.
+    fn is_development(&self) -> bool {
+        self.secret.is_none() && self.identity.is_none()
+    }
+
+    fn checked_names(&self, directory: Option<&LocalDirectory>) -> Result<Names, StartError> {
+        let cluster = self.checked_cluster()?;
+        let region = checked_region("region", self.region.clone())?;
+        let primary = checked_region("primary region", self.primary.clone())?;
+        for peer in &self.peers {
+            environment::check_peer(peer)?;
+        }
+        let (id, identity) = self.checked_identity(&cluster, directory)?;
+        Ok(Names {
+            cluster,
+            id,
+            region,
+            primary,
+            identity,
+        })
+    }
+
+    fn bind_socket(&self) -> Result<(UdpSocket, SocketAddr), StartError> {
+        let default = if self.is_development() {
+            DEVELOPMENT_BIND
+        } else {
+            BIND
+        };
+        let address = self.bind.unwrap_or(default);
+        if self.is_development() && !address.ip().is_loopback() {
+            return Err(StartError::DevelopmentBind(address));
+        }
+        let bound = UdpSocket::bind(address).and_then(|socket| {
+            let bound = socket.local_addr()?;
+            Ok((socket, bound))
+        });
+        bound.map_err(|source| StartError::Bind { address, source })
+    }
+
+    fn hello(&self, who: &Names, registry: &Registry, bound: SocketAddr) -> Hello {
+        let with_port = |ip| SocketAddr::new(ip, bound.port());
+        let advertise = self
+            .advertise
+            .or(self.advertise_ip.map(with_port))
+            .unwrap_or(bound);
+        Hello {
+            protocol: PROTOCOL_VERSIONS,
+            cluster: who.cluster.clone(),
+            node: who.id.clone(),
+            incarnation: incarnation(),
+            region: who.region.clone(),
+            primary: who.primary.clone(),
+            build: self.build.clone(),
+            advertise: (!advertise.ip().is_unspecified()).then_some(advertise),
+            dial: 0,
+            message_size: self.limits.message_size as u64,
+            draining: false,
+            catalogue: Arc::new(registry.catalogue()),
+        }
+    }
+
+    fn checked_registry(&self) -> Result<Registry, StartError> {
+        let functions = registered();
+        if let Some(expected) = self
+            .expected_functions
+            .filter(|expected| *expected != functions.len())
+        {
+            let names = functions
+                .iter()
+                .map(|function| format!("{}@{}", function.spec().name, function.spec().version))
+                .collect();
+            return Err(StartError::FunctionCount {
+                expected,
+                found: functions.len(),
+                names,
+            });
+        }
+        let registry = Registry::new(functions, |name, version| {
+            self.hidden
+                .iter()
+                .any(|hidden| hidden.0 == name && hidden.1 == version)
+        })?;
+        let mut missing: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+        for served in registry.iter() {
+            let spec = &served.entry.spec;
+            for state in spec.states.iter().filter(|state| !self.states.has(**state)) {
+                missing
+                    .entry(state.name())
+                    .or_default()
+                    .push(format!("{}@{}", spec.name, spec.version));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(registry);
+        }
+        let missing = missing.into_iter().map(|(state, mut functions)| {
+            functions.sort();
+            MissingState { state, functions }
+        });
+        Err(StartError::MissingStates(missing.collect()))
+    }
+
+    fn checked_cluster(&self) -> Result<String, StartError> {
+        let cluster = match &self.cluster {
+            Some(cluster) => cluster.trim().to_owned(),
+            None if self.is_development() => {
+                executable().unwrap_or_else(|| DEFAULT_CLUSTER.to_owned())
+            }
+            None => DEFAULT_CLUSTER.to_owned(),
+        };
+        if cluster.is_empty() || cluster.len() > CLUSTER_NAME {
+            Err(StartError::ClusterName(cluster))
+        } else {
+            Ok(cluster)
+        }
+    }
+
+    fn checked_identity(
+        &self,
+        cluster: &str,
+        directory: Option<&LocalDirectory>,
+    ) -> Result<(NodeId, Identity), StartError> {
+        if let Some(id) = &self.id {
+            id.as_str()
+                .parse::<NodeId>()
+                .map_err(|source| StartError::Name {
+                    what: "node id",
+                    value: id.to_string(),
+                    source,
+                })?;
+        }
+        if let Some(identity) = &self.identity {
+            let certified = identity.node_id();
+            return match &self.id {
+                Some(id) if *id != certified => Err(StartError::IdentityMismatch {
+                    id: id.to_string(),
+                    certified: certified.to_string(),
+                }),
+                _ => Ok((certified, identity.clone())),
+            };
+        }
+        let id = self.id.clone().unwrap_or_else(NodeId::random);
+        let secret = match (&self.secret, directory) {
+            (Some(secret), _) => secret.clone(),
+            (None, Some(directory)) => directory.secret()?,
+            (None, None) => unreachable!(
+                "without a secret and an identity the node is in development mode, which has a directory"
+            ),
+        };
+        let identity = Identity::from_secret(secret, self.previous_secret.clone(), cluster, &id)?;
+        Ok((id, identity))
+    }
+}
+
+fn checked_region(what: &'static str, region: Option<Region>) -> Result<Region, StartError> {
+    let Some(region) = region else {
+        return Ok(Region::from(LOCAL));
+    };
+    region.as_str().parse().map_err(|source| StartError::Name {
+        what,
+        value: region.to_string(),
+        source,
+    })
+}
+
+/// Which life of the node this is. The clock of one machine rarely runs backwards by more than a
+/// restart takes; if it does, the connection that is alive wins.
+fn incarnation() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn executable() -> Option<String> {
+    Some(
+        env::current_exe()
+            .ok()?
+            .file_name()?
+            .to_string_lossy()
+            .into_owned(),
+    )
+    .filter(|name| name.len() <= CLUSTER_NAME)
+}
+
+/// Renews the certificate when it is due. Asked often rather than slept for: timers stand still
+/// while a machine is suspended.
+async fn renew(identity: Identity) {
+    let mut tick = interval(RENEWAL_CHECK);
+    loop {
+        tick.tick().await;
+        if let Err(error) = identity.renew(SystemTime::now()) {
+            tracing::error!(%error, "the certificate could not be renewed; the old one stays in use");
+        }
+    }
+}
+
+const LOCAL: &str = "local";
+const DEFAULT_CLUSTER: &str = "default";
+/// Bytes of a cluster's name.
+const CLUSTER_NAME: usize = 255;
+const DEVELOPMENT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const BIND: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 7411);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a start waits for its peers.
+const FIRST_DIALS: Duration = Duration::from_secs(1);
+const RENEWAL_CHECK: Duration = Duration::from_secs(300);
