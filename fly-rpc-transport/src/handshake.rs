@@ -28,6 +28,9 @@ pub enum DialError {
     /// This node is stopping.
     #[error("this node is stopping")]
     Stopped,
+    /// The connection that there was closed before the request was sent.
+    #[error("its connection closed before the request was sent")]
+    Gone,
     /// The address cannot be dialled from this socket.
     #[error("cannot dial {address}: {reason}")]
     Address {

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -241,8 +242,11 @@ impl<'a, F: Function> Launch<'a, F::Output> for Invocation<'a, F> {
                 deadline::earlier(deadline, scope::inherited_deadline()),
                 options.no_later_than,
             );
-            match make::<F>(&node, self.args, &options, deadline).await {
-                Err(RpcError::FunctionUnavailable { .. }) if older.is_some() => {
+            match make::<F>(&node, self.args, &options, deadline, older.is_some()).await {
+                // A node that has the version and is about to stop is as good as none that has it.
+                Err(RpcError::FunctionUnavailable { .. } | RpcError::Draining)
+                    if older.is_some() =>
+                {
                     let Some(older) = older else {
                         unreachable!("just seen")
                     };
@@ -265,6 +269,7 @@ async fn make<F: Function>(
     args: F::Args<'_>,
     options: &Options,
     deadline: Instant,
+    has_older: bool,
 ) -> Result<F::Output, RpcError> {
     let inner = node.inner();
     if node.is_stopped() {
@@ -300,10 +305,9 @@ async fn make<F: Function>(
         wanted,
         deadline,
         wait_ready: options.wait_ready,
+        has_older,
     };
-    let Ok(Ok(arguments)) = fence(|| codec::encode(&args)) else {
-        return Err(RpcError::Encode);
-    };
+    let arguments = encode::<F>(&args)?;
     drop(args);
     let value = match remote.run(arguments).await {
         // Others of the target did not help either: what this node said first is the better reason.
@@ -314,14 +318,7 @@ async fn make<F: Function>(
         }
         outcome => outcome?,
     };
-    match fence(|| codec::decode(&value)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be decoded");
-            Err(RpcError::BadResponse)
-        }
-        Err(_) => Err(RpcError::BadResponse),
-    }
+    decode::<F>(&value, node)
 }
 
 /// The same gate as for a request from elsewhere: is this node staying, may the function run here,
@@ -371,11 +368,11 @@ async fn run_here<F: Function>(
         deadline: Some(deadline),
     };
     let outcome = if node.inner().encodes_local_calls || F::SPEC.blocking || F::SPEC.detached {
-        let arguments = take_along::<F>(args, node.inner().encodes_local_calls)?;
+        let arguments = take_along::<F>(args, node)?;
         let function = scope::within(current, run::<F>(scope, arguments));
         if F::SPEC.detached {
-            // It goes on when the caller gives up, so it gets a task of its own.
-            let task = tokio::spawn(function);
+            // It goes on when the caller gives up, so it gets a task of its own, on the node's runtime.
+            let task = node.inner().endpoint.runtime().spawn(function);
             timeout_at(deadline, task)
                 .await
                 .map(|joined| joined.unwrap_or(Err(RunError::Panicked)))
@@ -390,7 +387,7 @@ async fn run_here<F: Function>(
         timeout_at(deadline, scope::within(current, function)).await
     };
     match outcome {
-        Ok(Ok(value)) if node.inner().encodes_local_calls => through_the_codec(value),
+        Ok(Ok(value)) if node.inner().encodes_local_calls => through_the_codec::<F>(&value, node),
         Ok(Ok(value)) => Ok(value),
         Ok(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
         Ok(Err(RunError::Panicked)) => Err(RpcError::Panicked {
@@ -405,8 +402,9 @@ async fn run_here<F: Function>(
 
 /// The arguments in a form that may leave the caller's task: as they are if none is a reference,
 /// else through the codec.
-fn take_along<F: Function>(args: F::Args<'_>, encoded: bool) -> Result<Arguments<F>, RpcError> {
-    let args = if encoded {
+fn take_along<F: Function>(args: F::Args<'_>, node: &Node) -> Result<Arguments<F>, RpcError> {
+    let inner = node.inner();
+    let args = if inner.encodes_local_calls {
         args
     } else {
         match F::own(args) {
@@ -414,17 +412,39 @@ fn take_along<F: Function>(args: F::Args<'_>, encoded: bool) -> Result<Arguments
             Err(args) => args,
         }
     };
-    match fence(|| codec::encode(&args)) {
-        Ok(Ok(bytes)) => Ok(Arguments::Encoded(bytes)),
-        _ => Err(RpcError::Encode),
+    let bytes = encode::<F>(&args)?;
+    Ok(Arguments::Encoded(bytes, (&inner.limits).into()))
+}
+
+fn through_the_codec<F: Function>(value: &F::Output, node: &Node) -> Result<F::Output, RpcError> {
+    match fence(|| codec::encode(value)) {
+        Ok(Ok(bytes)) => decode::<F>(&bytes, node),
+        Ok(Err(error)) => {
+            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be encoded");
+            Err(RpcError::BadResponse)
+        }
+        Err(_) => Err(RpcError::BadResponse),
     }
 }
 
-fn through_the_codec<R: serde::Serialize + serde::de::DeserializeOwned>(
-    value: R,
-) -> Result<R, RpcError> {
-    match fence(|| codec::encode(&value).and_then(|bytes| codec::decode(&bytes))) {
+fn encode<F: Function>(args: &F::Args<'_>) -> Result<Bytes, RpcError> {
+    match fence(|| codec::encode(args)) {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => {
+            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "the arguments cannot be encoded");
+            Err(RpcError::Encode)
+        }
+        Err(_) => Err(RpcError::Encode),
+    }
+}
+
+fn decode<F: Function>(answer: &[u8], node: &Node) -> Result<F::Output, RpcError> {
+    match fence(|| codec::decode(answer, (&node.inner().limits).into())) {
         Ok(Ok(value)) => Ok(value),
-        _ => Err(RpcError::BadResponse),
+        Ok(Err(error)) => {
+            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be decoded");
+            Err(RpcError::BadResponse)
+        }
+        Err(_) => Err(RpcError::BadResponse),
     }
 }

@@ -27,9 +27,11 @@ use crate::{
     scope::{self, Current},
 };
 
-/// The bounds of one answer.
+/// The bounds of one request and its answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
+    /// What decoding the arguments may cost.
+    pub(crate) arguments: codec::Bounds,
     /// Bytes of the encoded value, the smaller of both sides' limits.
     pub(crate) answer: usize,
 }
@@ -110,6 +112,7 @@ fn admit(node: &Node, link: &Arc<Link>, request: Request) -> Served {
     let permits = vec![of_peer, of_node, Permit::count(&served.running)];
     let scope = Scope::new(Arc::clone(&inner.states), context, permits);
     let bounds = Bounds {
+        arguments: limits.into(),
         answer: limits
             .message_size
             .min(usize::try_from(link.hello().message_size).unwrap_or(usize::MAX)),
@@ -141,7 +144,8 @@ pub(crate) fn serve<F: Function>(
 ) -> Pin<Box<dyn Future<Output = ResponseFrame> + Send>> {
     Box::pin(async move {
         let answer = request.respond(Status::Ok);
-        match run::<F>(scope, Arguments::Encoded(request.arguments.clone())).await {
+        let arguments = Arguments::Encoded(request.arguments.clone(), bounds.arguments);
+        match run::<F>(scope, arguments).await {
             Ok(value) => encode(answer, value, &F::SPEC, bounds),
             Err(RunError::Arguments) => request.respond(Status::BadRequest),
             Err(RunError::Panicked) => request.respond(Status::Panicked),

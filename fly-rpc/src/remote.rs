@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fly_rpc_transport::{
-    Abandoned, Backoff, CallLost, Link, Offer, RequestHead, Response, SendRefused, Status,
+    Abandoned, Backoff, CallLost, DialError, Link, Offer, RequestHead, Response, SendRefused,
+    Status,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -27,11 +28,28 @@ pub(crate) struct RemoteCall<'a> {
     pub(crate) wanted: Wanted<'a>,
     pub(crate) deadline: Instant,
     pub(crate) wait_ready: bool,
+    /// Another call takes over if no node offers this version: waiting for one would be in its way.
+    pub(crate) has_older: bool,
 }
 
 impl RemoteCall<'_> {
     /// Makes the call; returns the encoded value and the node that computed it.
     pub(crate) async fn run(&self, arguments: Bytes) -> Result<Bytes, RpcError> {
+        let mut doubt = None;
+        let outcome = self.attempts(arguments, &mut doubt).await;
+        match outcome {
+            // The last attempt did not run, but an earlier one may have: the caller must hear of that one.
+            Err(error) if error.executed() == Executed::No => Err(doubt.unwrap_or(error)),
+            outcome => outcome,
+        }
+    }
+
+    /// Asks one node after another. An attempt that may have run, and was followed by another, is left in `doubt`.
+    async fn attempts(
+        &self,
+        arguments: Bytes,
+        doubt: &mut Option<RpcError>,
+    ) -> Result<Bytes, RpcError> {
         let inner = self.node.inner();
         if arguments.len() > inner.limits.message_size {
             return Err(RpcError::TooLarge {
@@ -70,6 +88,7 @@ impl RemoteCall<'_> {
                         && !matches!(error, RpcError::Timeout { .. })
                         && inner.withdraw_retry() =>
                 {
+                    *doubt = Some(error.clone());
                     if timeout_at(self.deadline, sleep(backoff.next_delay(rand::random())))
                         .await
                         .is_err()
@@ -100,16 +119,25 @@ impl RemoteCall<'_> {
         // As long as nobody of the target is connected, nodes whose very first dial has not ended
         // may still turn out to belong to it.
         if reason.is_none() && inner.is_dialling_first() {
-            timeout_at(self.deadline, inner.first_dials())
-                .await
-                .map_err(|_| RpcError::Timeout {
+            let patience = self.deadline.min(Instant::now() + FIRST_DIALS);
+            let dialled = timeout_at(patience, inner.first_dials()).await;
+            if dialled.is_err() && patience == self.deadline {
+                return Err(RpcError::Timeout {
                     stage: Stage::Connecting,
-                })?;
-            return Ok(Found::StartOver);
+                });
+            }
+            if dialled.is_ok() || self.choose(tried).is_some() {
+                return Ok(Found::StartOver);
+            }
         }
         inner.hurry(self.wanted.target);
         let reason = reason.unwrap_or_else(|| self.nobody());
-        if !self.wait_ready {
+        let is_older_s_turn = self.has_older
+            && matches!(
+                reason,
+                RpcError::FunctionUnavailable { .. } | RpcError::Draining
+            );
+        if !self.wait_ready || is_older_s_turn {
             return Err(reason);
         }
         match timeout_at(self.deadline, changes.changed()).await {
@@ -215,7 +243,7 @@ impl RemoteCall<'_> {
     fn gone_before_sending(&self, link: &Link) -> RpcError {
         RpcError::Unreachable {
             node: link.node().clone(),
-            source: fly_rpc_transport::DialError::Stopped,
+            source: DialError::Gone,
         }
     }
 
@@ -318,6 +346,10 @@ impl Candidate for &Arc<Link> {
         look(self.catalogue().versions(name))
     }
 }
+
+/// How long a call waits for addresses that were never dialled before: a dead one among them takes as
+/// long as the handshake timeout, and nobody should have to wait for that.
+const FIRST_DIALS: Duration = Duration::from_secs(2);
 
 /// A call to a target that is no target never gets here; this keeps the error in one place.
 pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {

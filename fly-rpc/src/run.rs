@@ -18,8 +18,9 @@ use crate::{
 
 /// Where the arguments come from.
 pub(crate) enum Arguments<F: Function> {
-    /// From a request, or from a local call of a function with reference parameters.
-    Encoded(Bytes),
+    /// From a request, or from a local call of a function with reference parameters; and what
+    /// decoding them may cost.
+    Encoded(Bytes, codec::Bounds),
     /// From a local call of a function without reference parameters.
     Values(F::Decoded<'static>),
 }
@@ -46,8 +47,8 @@ pub(crate) async fn run<F: Function>(
         return run_blocking::<F>(scope, arguments).await;
     }
     let outcome = match arguments {
-        Arguments::Encoded(bytes) => {
-            let decoded = decode::<F>(&bytes)?;
+        Arguments::Encoded(bytes, bounds) => {
+            let decoded = decode::<F>(&bytes, bounds)?;
             Fence::new(F::serve(&scope, decoded)).await
         }
         Arguments::Values(values) => Fence::new(F::serve(&scope, values)).await,
@@ -61,8 +62,8 @@ async fn run_blocking<F: Function>(
 ) -> Result<F::Output, RunError> {
     let current = scope::current();
     let work = move || match arguments {
-        Arguments::Encoded(bytes) => {
-            let decoded = decode::<F>(&bytes)?;
+        Arguments::Encoded(bytes, bounds) => {
+            let decoded = decode::<F>(&bytes, bounds)?;
             fence(|| complete(F::serve(&scope, decoded)))
                 .map_err(|panicked| log_panic::<F>(&panicked))
         }
@@ -77,8 +78,11 @@ async fn run_blocking<F: Function>(
     task.await.unwrap_or(Err(RunError::Panicked))
 }
 
-fn decode<'a, F: Function>(bytes: &'a [u8]) -> Result<F::Decoded<'a>, RunError> {
-    match fence(|| codec::decode(bytes)) {
+fn decode<'a, F: Function>(
+    bytes: &'a [u8],
+    bounds: codec::Bounds,
+) -> Result<F::Decoded<'a>, RunError> {
+    match fence(|| codec::decode(bytes, bounds)) {
         Ok(Ok(decoded)) => Ok(decoded),
         Ok(Err(error)) => {
             tracing::debug!(function = F::SPEC.name, version = F::SPEC.version, %error, "the arguments cannot be decoded");

@@ -314,17 +314,11 @@ async fn an_application_s_error_is_not_the_call_s() {
     let pair = pair().await;
     let Pair { hkg, .. } = &pair;
     assert_eq!(
-        halve_on_primary(4)
-            .via(hkg)
-            .await
-            .expect("the call worked"),
+        halve_on_primary(4).via(hkg).await.expect("the call worked"),
         Ok(2)
     );
     assert_eq!(
-        halve_on_primary(5)
-            .via(hkg)
-            .await
-            .expect("the call worked"),
+        halve_on_primary(5).via(hkg).await.expect("the call worked"),
         Err(Odd(5))
     );
     assert_eq!(
@@ -956,6 +950,69 @@ async fn an_idempotent_call_is_made_again_when_nobody_knows_and_another_is_not()
             "{outcome:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_retry_that_is_refused_does_not_hide_that_the_first_attempt_may_have_run() {
+    let cluster = Cluster::new();
+    let probe = Probe::new();
+    let first = cluster
+        .builder("syd-1", "syd")
+        .state(probe.clone())
+        .drain_timeout(Duration::from_millis(1));
+    let first = cluster.start(first).await;
+    let hkg = cluster
+        .start(cluster.builder("hkg-1", "hkg").state(Probe::new()))
+        .await;
+    let call = tokio::spawn(at_least_once_on_primary().via(&hkg).timeout(SOON));
+    assert_eq!(probe.told().await, "started");
+    let mut limits = Limits::default();
+    limits.handlers_per_peer = 0;
+    let full = cluster
+        .builder("syd-2", "syd")
+        .state(Probe::new())
+        .limits(limits);
+    cluster.start(full).await;
+    first.shutdown().await;
+    let error = call
+        .await
+        .expect("no panic")
+        .expect_err("the second node refuses");
+    assert_eq!(error.executed(), Executed::Unknown, "{error}");
+}
+
+#[tokio::test]
+async fn an_older_version_takes_over_while_the_newer_one_s_node_drains() {
+    let cluster = Cluster::new();
+    let probe = Probe::new();
+    let new = cluster
+        .start(cluster.builder("new", "syd").state(probe.clone()))
+        .await;
+    let old = cluster
+        .builder("old", "syd")
+        .state(Probe::new())
+        .hide_function("greet", 2);
+    cluster.start(old).await;
+    let hkg = cluster
+        .start(cluster.builder("hkg-1", "hkg").state(Probe::new()))
+        .await;
+    let running = tokio::spawn(wait_at_the_gate_on(new.id()).via(&hkg));
+    assert_eq!(probe.told().await, "started");
+    let draining = tokio::spawn({
+        let new = new.clone();
+        async move { new.drain().await }
+    });
+    hkg.wait_for_draining(&new).await;
+    for patient in [false, true] {
+        let newer = greet_twice_on_primary("you", 2)
+            .or_older(greet_on_primary("you"))
+            .via(&hkg);
+        let newer = if patient { newer.wait_ready() } else { newer };
+        assert_eq!(newer.await.expect("the older one"), "hello you");
+    }
+    probe.open(1);
+    running.await.expect("no panic").expect("finished");
+    draining.await.expect("no panic");
 }
 
 #[tokio::test]

@@ -168,13 +168,9 @@ impl Builder<'_> {
 
     fn function(&mut self, function: Identified<'_>) {
         let root = self.push(Label::Function(Vec::new()), Vec::new());
-        let [arguments, output] = [0, 1].map(|arm| self.table.arm(Table::ROOT, arm).edges.first());
-        let tuple = arguments.and_then(|edge| self.table.arms_of_tuple(edge));
-        let mut parts = match (tuple, arguments) {
-            (Some((arm, len, rust_name)), _) => self.product(arm, len, rust_name),
-            (None, Some(edge)) if !function.parameters.is_empty() => vec![self.edge(edge)],
-            _ => Vec::new(),
-        };
+        let [arguments, output] = [Table::ARGUMENTS, Table::OUTPUT]
+            .map(|arm| self.table.arm(Table::ROOT, arm).edges.as_slice());
+        let mut parts: Vec<usize> = arguments.iter().map(|edge| self.edge(edge)).collect();
         let names = (0..parts.len()).map(|slot| {
             function
                 .parameters
@@ -184,7 +180,7 @@ impl Builder<'_> {
                 .to_owned()
         });
         let names = names.collect();
-        parts.extend(output.map(|edge| self.edge(edge)));
+        parts.extend(output.iter().map(|edge| self.edge(edge)));
         self.nodes[root] = Node {
             label: Label::Function(names),
             parts,
@@ -299,15 +295,6 @@ impl Builder<'_> {
 }
 
 impl Table {
-    /// The arguments, if they are a tuple.
-    fn arms_of_tuple(&self, edge: &Edge) -> Option<(&Arm, usize, &'static str)> {
-        let definition = self.definition(edge.target.filter(|_| edge.opaque.is_none())?);
-        let Kind::Tuple(len) = definition.kind else {
-            return None;
-        };
-        Some((definition.arms.first()?, len, definition.rust_name))
-    }
-
     fn is_byte(&self, edge: Option<&Edge>) -> bool {
         let target = edge
             .filter(|edge| edge.opaque.is_none())

@@ -17,21 +17,23 @@
 //! # What it cannot see
 //!
 //! A type that accepts none of the samples is *opaque*: known by its Rust path and the kind that it asks for. The other fields
-//! of a struct around it are still seen; of a tuple (and the arguments are one), what stands behind it is known only by
+//! of a struct around it are still seen, and so are the other arguments; of a tuple, what stands behind it is known only by
 //! its Rust type's name. Such a position says `opaque` in the text of the contract. What `Serialize` writes is compared with
 //! what `Deserialize` reads for every value that could be built (`mirror.rs`); a difference is refused when a node starts.
 //!
 //! # How it is made
 //!
-//! `tracer.rs` walks (serde drives it through `tracer/deserializer.rs`, with `samples.rs`), `shape.rs` holds what it finds, `canonical.rs` reduces
-//! that to one form, `fingerprint.rs` hashes it and `text.rs` spells it.
+//! `arguments.rs` takes the arguments apart, `tracer.rs` walks (serde drives it through `tracer/deserializer.rs`, with
+//! `samples.rs`), `shape.rs` holds what it finds, `canonical.rs` reduces that to one form, `fingerprint.rs` hashes it and `text.rs`
+//! spells it.
 
 use std::{fmt, panic::resume_unwind, thread};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 use self::{canonical::Graph, place::Identified};
 
+mod arguments;
 mod canonical;
 mod error;
 mod fingerprint;
@@ -43,6 +45,7 @@ mod shape;
 mod text;
 mod tracer;
 
+pub(crate) use self::arguments::Arguments;
 pub use self::{error::ContractError, fingerprint::Fingerprint};
 
 /// The types of one function: what is compared, and how it reads.
@@ -88,13 +91,16 @@ pub(crate) fn trace<A, R>(
     parameters: &[&'static str],
 ) -> Result<Contract, ContractError>
 where
-    A: Deserialize<'static> + Serialize,
+    A: Arguments<'static>,
     R: DeserializeOwned + Serialize,
 {
+    let types = arguments::type_names::<A>();
     let function = Identified {
         name,
         version,
         parameters,
+        types: &types,
+        output: std::any::type_name::<R>(),
     };
     let describe = || {
         let graph = Graph::new(&tracer::walk::<A, R>(function)?, function);

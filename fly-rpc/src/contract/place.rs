@@ -12,6 +12,10 @@ pub(super) struct Identified<'a> {
     pub(super) name: &'a str,
     pub(super) version: u32,
     pub(super) parameters: &'a [&'static str],
+    /// The Rust types of the arguments, in order.
+    pub(super) types: &'a [&'static str],
+    /// The Rust type of the return value.
+    pub(super) output: &'static str,
 }
 
 /// The error for a fault that was met at the end of `path`.
@@ -22,12 +26,17 @@ pub(super) fn error(
     path: &[Spot],
 ) -> ContractError {
     let place = words(table, function.parameters, path);
+    let whole = whole_type(table, function, path);
     let function = format!("{}@{}", function.name, function.version);
     match fault {
+        // Derived code reads into a type of serde's own first, which would tell nobody anything.
         Fault::NeedsSelfDescribing(name) => ContractError::NeedsSelfDescribing {
             function,
             place,
-            rust_type: name.to_owned(),
+            rust_type: whole
+                .filter(|_| name.contains("::private::"))
+                .unwrap_or(name)
+                .to_owned(),
         },
         Fault::ShapeDiffers(name, difference) => ContractError::ShapeDiffers {
             function,
@@ -55,16 +64,26 @@ pub(super) fn error(
     }
 }
 
+/// The Rust type at the end of `path`, if that is a whole argument or the return value.
+fn whole_type(table: &Table, function: Identified<'_>, path: &[Spot]) -> Option<&'static str> {
+    let spot = path.last()?;
+    match table.definition(spot.definition).kind {
+        Kind::Function if spot.arm == Table::OUTPUT => Some(function.output),
+        Kind::Function => function.types.get(spot.slot).copied(),
+        _ => None,
+    }
+}
+
 /// `path` from the function inwards: "argument `post`, field `Post.author`, variant `Author::Known`".
 pub(super) fn words(table: &Table, parameters: &[&str], path: &[Spot]) -> String {
     let mut words = Vec::new();
-    for (depth, spot) in path.iter().enumerate() {
+    for spot in path {
         let definition = table.definition(spot.definition);
-        let is_arguments =
-            depth == 1 && path[0].arm == 0 && matches!(definition.kind, Kind::Tuple(_));
         match definition.kind {
-            Kind::Function if spot.arm == 1 => words.push("the return value".to_owned()),
-            _ if is_arguments => {
+            Kind::Function if spot.arm == Table::OUTPUT => {
+                words.push("the return value".to_owned())
+            }
+            Kind::Function => {
                 let name = parameters.get(spot.slot).copied().unwrap_or("_");
                 words.push(format!("argument `{name}`"));
             }

@@ -14,7 +14,7 @@ pub(super) type Id = usize;
 /// What one `deserialize_*` call of serde asked for, without what is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    /// The root: arm 0 holds the arguments, arm 1 the return value.
+    /// The root: one arm holds the arguments, the other one the return value.
     Function,
     /// A value without parts, named as Rust names it.
     Leaf(&'static str),
@@ -155,6 +155,10 @@ pub(super) struct Table {
 impl Table {
     /// The function itself.
     pub(super) const ROOT: Id = 0;
+    /// The arm of the root with a slot for each argument.
+    pub(super) const ARGUMENTS: usize = 0;
+    /// The arm of the root whose slot is the return value.
+    pub(super) const OUTPUT: usize = 1;
 
     pub(super) fn new() -> Self {
         let root = Definition::new(Kind::Function, "function", None);

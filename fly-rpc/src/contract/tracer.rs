@@ -15,7 +15,9 @@ use std::{
 use serde::{Deserialize, Serialize, de};
 
 use super::{
-    ContractError, mirror,
+    ContractError,
+    arguments::{Arguments, Watch},
+    mirror,
     place::{self, Identified},
     samples::{ATTEMPTS, SPREAD},
     shape::{Id, Spot, Table},
@@ -27,13 +29,13 @@ mod visit;
 /// The definitions behind one function.
 pub(super) fn walk<A, R>(function: Identified<'_>) -> Result<Table, ContractError>
 where
-    A: Deserialize<'static> + Serialize,
+    A: Arguments<'static>,
     R: Deserialize<'static> + Serialize,
 {
     let mut split = Vec::new();
     loop {
         let mut tracer = Tracer::new(split);
-        let end = tracer.explore::<A>(0).and_then(|()| tracer.explore::<R>(1));
+        let end = A::each(&mut tracer).and_then(|()| tracer.explore::<R>(Table::OUTPUT, 0));
         match end {
             Ok(()) => return Ok(tracer.table),
             Err(End::Split) => split = tracer.split,
@@ -151,17 +153,20 @@ impl Tracer {
         }
     }
 
-    /// Passes over `T`, which stands in this arm of the root, until nothing new is left.
-    fn explore<T: Deserialize<'static> + Serialize>(&mut self, arm: usize) -> Result<(), End> {
+    /// Passes over `T`, which stands here in the root, until nothing new is left.
+    fn explore<T>(&mut self, arm: usize, slot: usize) -> Result<(), End>
+    where
+        T: Deserialize<'static> + Serialize,
+    {
         let root = Spot {
             definition: Table::ROOT,
             arm,
-            slot: 0,
+            slot,
         };
         loop {
             self.begin(arm);
             let read = AssertUnwindSafe(|| {
-                self.edge(0, type_name::<T>(), |tracer| T::deserialize(tracer))
+                self.edge(slot, type_name::<T>(), |tracer| T::deserialize(tracer))
             });
             let value = match catch_unwind(read) {
                 Ok(result) => result.ok(),
@@ -355,6 +360,18 @@ impl Tracer {
         } else {
             (attempt + drawn) % len
         }
+    }
+}
+
+/// Each argument is walked by itself: what one refuses hides nothing of the others.
+impl Watch<'static> for Tracer {
+    type End = End;
+
+    fn argument<T>(&mut self, index: usize) -> Result<(), End>
+    where
+        T: Deserialize<'static> + Serialize,
+    {
+        self.explore::<T>(Table::ARGUMENTS, index)
     }
 }
 

@@ -5,14 +5,14 @@ use std::{future::Future, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
 use super::{entry::Spec, states::States};
-use crate::{context::CallContext, permits::Permit};
+use crate::{context::CallContext, contract::Arguments, permits::Permit};
 
 /// An annotated function. Implemented by generated code only.
 pub trait Function: Sized + Send + Sync + 'static {
     /// The arguments as a stub is given them: a tuple in which references stay references.
     type Args<'a>: Serialize + Send + 'a;
     /// The arguments as a server decodes them: borrowed from the request where that is possible.
-    type Decoded<'a>: Deserialize<'a> + Serialize + Send;
+    type Decoded<'a>: Arguments<'a> + Send;
     /// What it returns.
     type Output: Serialize + DeserializeOwned + Send + 'static;
     /// What the attribute says.

@@ -122,6 +122,33 @@ fn arguments_before_and_behind_an_opaque_one_count() {
 }
 
 #[test]
+fn a_change_inside_an_argument_behind_an_opaque_one_shows() {
+    mod before {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        pub(super) struct Post {
+            pub(super) id: u32,
+        }
+    }
+    mod after {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        pub(super) struct Post {
+            pub(super) id: u64,
+        }
+    }
+    let old = trace::<(Fussy, before::Post), ()>("f", 1, &["a", "b"]).unwrap();
+    let new = trace::<(Fussy, after::Post), ()>("f", 1, &["a", "b"]).unwrap();
+    assert!(
+        old.text().ends_with(", b: Post { id: u32 }) -> ()"),
+        "{old}"
+    );
+    assert!(
+        new.text().ends_with(", b: Post { id: u64 }) -> ()"),
+        "{new}"
+    );
+    assert_ne!(old.fingerprint(), new.fingerprint());
+}
+
+#[test]
 fn an_opaque_type_is_known_by_its_name_and_by_what_it_asks_for() {
     mod other {
         use super::*;

@@ -1,0 +1,231 @@
+//! Strict encoding: a value that would be misread is refused here, before it leaves.
+//!
+//! Postcard writes no names and no lengths of structs, and so takes it on trust that as many parts
+//! are written as were announced. `skip_serializing_if` breaks that silently, and the reader takes
+//! one field for another. Here the parts are counted, which for derived types the compiler does.
+
+use std::fmt::{self, Write as _};
+
+use bytes::{BufMut, BytesMut};
+use postcard::ser_flavors::Flavor;
+use serde::{Serialize, Serializer};
+
+use self::parts::Parts;
+use super::{EncodeError, error::Whole};
+
+mod parts;
+
+/// Postcard that trusts nobody.
+pub(super) struct Encoder<'o> {
+    postcard: postcard::Serializer<Appender<'o>>,
+}
+
+impl<'o> Encoder<'o> {
+    /// An encoder that writes behind what is in `out`.
+    pub(super) fn new(out: &'o mut BytesMut) -> Self {
+        Self {
+            postcard: postcard::Serializer {
+                output: Appender(out),
+            },
+        }
+    }
+
+    /// Begins what writes its length first.
+    #[inline]
+    fn counted(&mut self, whole: Whole, len: Option<usize>) -> Result<Parts<'_, 'o>, EncodeError> {
+        let len = len.ok_or(EncodeError::UnknownLength { whole })?;
+        len.serialize(&mut self.postcard)?;
+        Ok(Parts::new(self, whole, len))
+    }
+
+    /// Begins a variant.
+    #[inline]
+    fn variant(
+        &mut self,
+        index: u32,
+        whole: Whole,
+        len: usize,
+    ) -> Result<Parts<'_, 'o>, EncodeError> {
+        index.serialize(&mut self.postcard)?;
+        Ok(Parts::new(self, whole, len))
+    }
+}
+
+/// Values that postcard writes alone.
+macro_rules! leaves {
+    ($($serialize:ident $leaf:ty)*) => {$(
+        #[inline]
+        fn $serialize(self, leaf: $leaf) -> Result<(), EncodeError> {
+            Ok(self.postcard.$serialize(leaf)?)
+        }
+    )*};
+}
+
+impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
+    type Ok = ();
+    type Error = EncodeError;
+    type SerializeSeq = Parts<'e, 'o>;
+    type SerializeTuple = Parts<'e, 'o>;
+    type SerializeTupleStruct = Parts<'e, 'o>;
+    type SerializeTupleVariant = Parts<'e, 'o>;
+    type SerializeMap = Parts<'e, 'o>;
+    type SerializeStruct = Parts<'e, 'o>;
+    type SerializeStructVariant = Parts<'e, 'o>;
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    leaves! {
+        serialize_bool bool
+        serialize_i8 i8
+        serialize_i16 i16
+        serialize_i32 i32
+        serialize_i64 i64
+        serialize_i128 i128
+        serialize_u8 u8
+        serialize_u16 u16
+        serialize_u32 u32
+        serialize_u64 u64
+        serialize_u128 u128
+        serialize_f32 f32
+        serialize_f64 f64
+        serialize_char char
+        serialize_str &str
+        serialize_bytes &[u8]
+        serialize_unit_struct &'static str
+    }
+
+    #[inline]
+    fn serialize_unit(self) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_none(self) -> Result<(), EncodeError> {
+        Ok(self.postcard.serialize_none()?)
+    }
+
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        self.postcard.serialize_u8(1)?;
+        value.serialize(self)
+    }
+
+    #[inline]
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+    ) -> Result<(), EncodeError> {
+        self.serialize_u32(index)
+    }
+
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        value.serialize(self)
+    }
+
+    #[inline]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        self.postcard.serialize_u32(index)?;
+        value.serialize(self)
+    }
+
+    #[inline]
+    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'e, 'o>, EncodeError> {
+        self.counted(Whole::Sequence, len)
+    }
+
+    #[inline]
+    fn serialize_map(self, len: Option<usize>) -> Result<Parts<'e, 'o>, EncodeError> {
+        self.counted(Whole::Map, len)
+    }
+
+    #[inline]
+    fn serialize_tuple(self, len: usize) -> Result<Parts<'e, 'o>, EncodeError> {
+        Ok(Parts::new(self, Whole::Tuple, len))
+    }
+
+    #[inline]
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Parts<'e, 'o>, EncodeError> {
+        Ok(Parts::new(self, Whole::Struct(name), len))
+    }
+
+    #[inline]
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Parts<'e, 'o>, EncodeError> {
+        Ok(Parts::new(self, Whole::Struct(name), len))
+    }
+
+    #[inline]
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Parts<'e, 'o>, EncodeError> {
+        self.variant(index, Whole::Variant(name, variant), len)
+    }
+
+    #[inline]
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Parts<'e, 'o>, EncodeError> {
+        self.variant(index, Whole::Variant(name, variant), len)
+    }
+
+    /// Postcard formats twice, first for the length, and trusts that both are equal.
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        let mut text = String::new();
+        write!(text, "{value}").map_err(|_| postcard::Error::CollectStrError)?;
+        self.serialize_str(&text)
+    }
+}
+
+/// Postcard's output: appends, and cannot fail.
+struct Appender<'o>(&'o mut BytesMut);
+
+impl Flavor for Appender<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.put_u8(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! The parts of what has parts, counted as they are written.
+
+use serde::{
+    Serialize,
+    ser::{
+        SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+        SerializeTupleStruct, SerializeTupleVariant,
+    },
+};
+
+use super::Encoder;
+use crate::codec::{EncodeError, error::Whole};
+
+/// What has begun and must get as many parts as it announced.
+pub(in crate::codec) struct Parts<'e, 'o> {
+    encoder: &'e mut Encoder<'o>,
+    whole: Whole,
+    announced: usize,
+    left: usize,
+    /// A map's key was written, and its value was not.
+    is_value_due: bool,
+}
+
+impl<'e, 'o> Parts<'e, 'o> {
+    #[inline]
+    pub(super) fn new(encoder: &'e mut Encoder<'o>, whole: Whole, announced: usize) -> Self {
+        Self {
+            encoder,
+            whole,
+            announced,
+            left: announced,
+            is_value_due: false,
+        }
+    }
+
+    #[inline]
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(self.too_many());
+        };
+        self.left = left;
+        value.serialize(&mut *self.encoder)
+    }
+
+    #[inline]
+    fn finish(self) -> Result<(), EncodeError> {
+        if self.left == 0 {
+            Ok(())
+        } else {
+            Err(self.too_few())
+        }
+    }
+
+    #[cold]
+    fn too_many(&self) -> EncodeError {
+        EncodeError::TooMany {
+            whole: self.whole,
+            announced: self.announced,
+        }
+    }
+
+    #[cold]
+    fn too_few(&self) -> EncodeError {
+        EncodeError::TooFew {
+            whole: self.whole,
+            announced: self.announced,
+            written: self.announced - self.left,
+        }
+    }
+
+    #[cold]
+    fn left_out(&self, field: &'static str) -> EncodeError {
+        EncodeError::LeftOut {
+            whole: self.whole,
+            field,
+        }
+    }
+}
+
+/// Wholes whose parts have no names.
+macro_rules! nameless {
+    ($($whole:ident $serialize:ident)*) => {$(
+        impl $whole for Parts<'_, '_> {
+            type Ok = ();
+            type Error = EncodeError;
+
+            #[inline]
+            fn $serialize<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+                self.part(value)
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), EncodeError> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+/// Wholes whose parts have names, and can therefore say that one is missing.
+macro_rules! named {
+    ($($whole:ident)*) => {$(
+        impl $whole for Parts<'_, '_> {
+            type Ok = ();
+            type Error = EncodeError;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                _field: &'static str,
+                value: &T,
+            ) -> Result<(), EncodeError> {
+                self.part(value)
+            }
+
+            #[inline]
+            fn skip_field(&mut self, field: &'static str) -> Result<(), EncodeError> {
+                Err(self.left_out(field))
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), EncodeError> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+nameless! {
+    SerializeSeq serialize_element
+    SerializeTuple serialize_element
+    SerializeTupleStruct serialize_field
+    SerializeTupleVariant serialize_field
+}
+
+named! { SerializeStruct SerializeStructVariant }
+
+impl SerializeMap for Parts<'_, '_> {
+    type Ok = ();
+    type Error = EncodeError;
+
+    #[inline]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
+        if self.is_value_due {
+            return Err(EncodeError::Unpaired);
+        }
+        self.is_value_due = true;
+        self.part(key)
+    }
+
+    #[inline]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        if !self.is_value_due {
+            return Err(EncodeError::Unpaired);
+        }
+        self.is_value_due = false;
+        value.serialize(&mut *self.encoder)
+    }
+
+    #[inline]
+    fn end(self) -> Result<(), EncodeError> {
+        if self.is_value_due {
+            return Err(EncodeError::Unpaired);
+        }
+        self.finish()
+    }
+}
