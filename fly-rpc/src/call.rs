@@ -4,26 +4,21 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::{
-    codec,
-    context::CallContext,
     deadline,
-    error::{CallError, RpcError, Stage},
-    fence::{Fence, fence},
+    error::{CallError, RpcError},
+    local::{admit_here, run_here},
     node::Node,
-    permits::Permit,
-    registry::{Function, Scope, Served, contract_of},
+    payload,
+    registry::{Function, contract_of},
     remote::{RemoteCall, bad_target},
     resolve::Wanted,
-    run::{Arguments, RunError, log_panic, run},
     scope::{self, Current},
     target::Target,
 };
@@ -307,7 +302,7 @@ async fn make<F: Function>(
         wait_ready: options.wait_ready,
         has_older,
     };
-    let arguments = encode::<F>(&args)?;
+    let arguments = payload::encode::<F>(&args)?;
     drop(args);
     let value = match remote.run(arguments).await {
         // Others of the target did not help either: what this node said first is the better reason.
@@ -318,133 +313,5 @@ async fn make<F: Function>(
         }
         outcome => outcome?,
     };
-    decode::<F>(&value, node)
-}
-
-/// The same gate as for a request from elsewhere: is this node staying, may the function run here,
-/// is there room. Calls that running handlers make are let in while the node drains: they belong to
-/// work that was accepted.
-fn admit_here(node: &Node, served: &Served, deadline: Instant) -> Result<Scope, RpcError> {
-    let inner = node.inner();
-    let spec = &served.entry.spec;
-    if inner.is_draining() && !scope::is_in_handler() {
-        return Err(RpcError::Draining);
-    }
-    if !inner.may_serve(spec) {
-        return Err(RpcError::WrongRegion {
-            function: spec.name.to_owned(),
-            version: spec.version,
-            node: inner.id.clone(),
-            pinned: spec.pin.map(|pin| pin.to_string()).unwrap_or_default(),
-            region: inner.region.clone(),
-            primary: inner.primary.clone(),
-        });
-    }
-    let permit =
-        Permit::acquire(&inner.running, inner.limits.handlers).ok_or(RpcError::Overloaded)?;
-    let context = CallContext {
-        caller: inner.id.clone(),
-        caller_region: inner.region.clone(),
-        deadline,
-        version: spec.version,
-    };
-    Ok(Scope::new(
-        Arc::clone(&inner.states),
-        context,
-        [permit, Permit::count(&served.running)].into(),
-    ))
-}
-
-/// Runs the function in place: no serialization, the same deadline, fence, permits and errors as
-/// elsewhere.
-async fn run_here<F: Function>(
-    node: &Node,
-    scope: Scope,
-    args: F::Args<'_>,
-    deadline: Instant,
-) -> Result<F::Output, RpcError> {
-    let current = Current {
-        node: node.clone(),
-        deadline: Some(deadline),
-    };
-    let outcome = if node.inner().encodes_local_calls || F::SPEC.blocking || F::SPEC.detached {
-        let arguments = take_along::<F>(args, node)?;
-        let function = scope::within(current, run::<F>(scope, arguments));
-        if F::SPEC.detached {
-            // It goes on when the caller gives up, so it gets a task of its own, on the node's runtime.
-            let task = node.inner().endpoint.runtime().spawn(function);
-            timeout_at(deadline, task)
-                .await
-                .map(|joined| joined.unwrap_or(Err(RunError::Panicked)))
-        } else {
-            timeout_at(deadline, function).await
-        }
-    } else {
-        let function = async {
-            let outcome = Fence::new(F::local(&scope, args)).await;
-            outcome.map_err(|panicked| log_panic::<F>(&panicked))
-        };
-        timeout_at(deadline, scope::within(current, function)).await
-    };
-    match outcome {
-        Ok(Ok(value)) if node.inner().encodes_local_calls => through_the_codec::<F>(&value, node),
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
-        Ok(Err(RunError::Panicked)) => Err(RpcError::Panicked {
-            function: F::SPEC.name.to_owned(),
-            node: node.inner().id.clone(),
-        }),
-        Err(_elapsed) => Err(RpcError::Timeout {
-            stage: Stage::Answer,
-        }),
-    }
-}
-
-/// The arguments in a form that may leave the caller's task: as they are if none is a reference,
-/// else through the codec.
-fn take_along<F: Function>(args: F::Args<'_>, node: &Node) -> Result<Arguments<F>, RpcError> {
-    let inner = node.inner();
-    let args = if inner.encodes_local_calls {
-        args
-    } else {
-        match F::own(args) {
-            Ok(values) => return Ok(Arguments::Values(values)),
-            Err(args) => args,
-        }
-    };
-    let bytes = encode::<F>(&args)?;
-    Ok(Arguments::Encoded(bytes, (&inner.limits).into()))
-}
-
-fn through_the_codec<F: Function>(value: &F::Output, node: &Node) -> Result<F::Output, RpcError> {
-    match fence(|| codec::encode(value)) {
-        Ok(Ok(bytes)) => decode::<F>(&bytes, node),
-        Ok(Err(error)) => {
-            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be encoded");
-            Err(RpcError::BadResponse)
-        }
-        Err(_) => Err(RpcError::BadResponse),
-    }
-}
-
-fn encode<F: Function>(args: &F::Args<'_>) -> Result<Bytes, RpcError> {
-    match fence(|| codec::encode(args)) {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => {
-            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "the arguments cannot be encoded");
-            Err(RpcError::Encode)
-        }
-        Err(_) => Err(RpcError::Encode),
-    }
-}
-
-fn decode<F: Function>(answer: &[u8], node: &Node) -> Result<F::Output, RpcError> {
-    match fence(|| codec::decode(answer, (&node.inner().limits).into())) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be decoded");
-            Err(RpcError::BadResponse)
-        }
-        Err(_) => Err(RpcError::BadResponse),
-    }
+    payload::decode::<F>(&value, node)
 }
