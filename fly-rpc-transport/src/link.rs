@@ -42,6 +42,7 @@ pub struct Link {
     in_flight: Arc<AtomicUsize>,
     serving: Arc<AtomicUsize>,
     accepted: AtomicU64,
+    requests: AtomicU64,
     /// Microseconds; refreshed by [`observe`](Self::observe), because asking quinn takes the
     /// connection's lock.
     round_trip: AtomicU64,
@@ -124,6 +125,7 @@ impl Link {
             in_flight: Arc::default(),
             serving,
             accepted: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
             round_trip: AtomicU64::new(micros(connection.rtt())),
             suspect: AtomicBool::new(false),
             pulse: Mutex::new(Pulse {
@@ -187,6 +189,11 @@ impl Link {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Requests that were ever queued on this link.
+    pub fn requests_sent(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     /// The count of handlers that run for the node at the other end, over whichever link; the layer above
     /// raises and lowers it.
     pub fn serving(&self) -> &Arc<AtomicUsize> {
@@ -246,7 +253,9 @@ impl Link {
             return Err(SendRefused::Full);
         }
         let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
-        Ok(lane.call(head, arguments, remaining, Arc::clone(&self.in_flight))?)
+        let pending = lane.call(head, arguments, remaining, Arc::clone(&self.in_flight))?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(pending)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

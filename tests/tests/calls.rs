@@ -455,6 +455,7 @@ async fn a_version_that_nobody_has_is_known_before_anything_is_sent() {
         ),
         ("greet", 2, &[1][..], 1)
     );
+    assert_eq!(new.peers()[0].requests_sent, 0, "nothing was sent for it");
     assert_eq!(error.executed(), Executed::No);
     let with_fallback = greet_twice_on_primary("you", 2).or_older(greet_on_primary("you"));
     assert_eq!(

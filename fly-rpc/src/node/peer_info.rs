@@ -23,6 +23,8 @@ pub struct PeerInfo {
     pub state: PeerState,
     /// The round-trip time that QUIC measures, if it is connected.
     pub round_trip: Option<Duration>,
+    /// Requests that this node ever queued on the present connection to it.
+    pub requests_sent: u64,
     /// What it says its build is.
     pub build: String,
     /// What it serves, sorted by name and version; empty if it is not connected.
@@ -73,6 +75,7 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
                 (false, false) => PeerState::Connected,
             },
             round_trip: Some(link.round_trip()),
+            requests_sent: link.requests_sent(),
             build: link.hello().build.clone(),
             functions: functions(&link.catalogue()),
         })
@@ -88,6 +91,7 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
             address,
             state: PeerState::Connecting,
             round_trip: None,
+            requests_sent: 0,
             build: String::new(),
             functions: Vec::new(),
         });
