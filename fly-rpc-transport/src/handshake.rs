@@ -4,9 +4,9 @@
 //! ends: same cluster, a protocol version in common, the node id of the certificate, and not this
 //! very node.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use quinn::{ClientConfig, Connection, ConnectionError, Incoming};
+use quinn::{ClientConfig, Connecting, Connection, ConnectionError, Incoming};
 use tokio::time::timeout;
 
 use crate::{
@@ -121,29 +121,8 @@ pub(crate) async fn dial(
             address,
             reason: error.to_string(),
         })?;
-    let connection = within(limits.handshake_timeout, connecting)
-        .await
-        .ok_or(DialError::Slow {
-            address,
-            step: "handshake",
-        })?
-        .map_err(|source| DialError::Handshake { address, source })?;
-    let dialled = within(
-        limits.hello_timeout,
-        introduce(&connection, hello, limits, true),
-    )
-    .await;
-    match dialled {
-        Some(Ok(introduction)) => Ok(introduction),
-        Some(Err(refusal)) => Err(refusal.explain(&connection, address)),
-        None => {
-            connection.close(CloseCode::HelloTimeout.varint(), b"");
-            Err(DialError::Slow {
-                address,
-                step: "hello",
-            })
-        }
-    }
+    let connection = handshake(connecting, address, limits).await?;
+    meet(&connection, address, hello, limits, true).await
 }
 
 /// Accepts a stranger's connection; an error is for the log.
@@ -156,22 +135,42 @@ pub(crate) async fn accept(
     let connecting = incoming
         .accept()
         .map_err(|source| DialError::Handshake { address, source })?;
-    let connection = within(limits.handshake_timeout, connecting)
-        .await
-        .ok_or(DialError::Slow {
-            address,
-            step: "handshake",
-        })?
-        .map_err(|source| DialError::Handshake { address, source })?;
-    let accepted = within(
+    let connection = handshake(connecting, address, limits).await?;
+    meet(&connection, address, hello, limits, false).await
+}
+
+async fn handshake(
+    connecting: Connecting,
+    address: SocketAddr,
+    limits: &Limits,
+) -> Result<Connection, DialError> {
+    let shaken = timeout(limits.handshake_timeout, connecting).await;
+    let slow = DialError::Slow {
+        address,
+        step: "handshake",
+    };
+    shaken
+        .map_err(|_elapsed| slow)?
+        .map_err(|source| DialError::Handshake { address, source })
+}
+
+/// Exchanges hellos in time; a connection on which that fails is closed with the reason.
+async fn meet(
+    connection: &Connection,
+    address: SocketAddr,
+    hello: &Hello,
+    limits: &Limits,
+    dialled: bool,
+) -> Result<Introduction, DialError> {
+    match timeout(
         limits.hello_timeout,
-        introduce(&connection, hello, limits, false),
+        introduce(connection, hello, limits, dialled),
     )
-    .await;
-    match accepted {
-        Some(Ok(introduction)) => Ok(introduction),
-        Some(Err(refusal)) => Err(refusal.explain(&connection, address)),
-        None => {
+    .await
+    {
+        Ok(Ok(introduction)) => Ok(introduction),
+        Ok(Err(refusal)) => Err(refusal.explain(connection, address)),
+        Err(_elapsed) => {
             connection.close(CloseCode::HelloTimeout.varint(), b"");
             Err(DialError::Slow {
                 address,
@@ -352,8 +351,4 @@ fn what_the_peer_said(code: CloseCode) -> &'static str {
         CloseCode::Silent => "heard nothing for too long",
         CloseCode::Malformed => "could not read what this node sent",
     }
-}
-
-async fn within<F: IntoFuture>(limit: Duration, future: F) -> Option<F::Output> {
-    timeout(limit, future).await.ok()
 }
