@@ -184,6 +184,16 @@ impl Endpoint {
         }
     }
 
+    /// Calls of this node that await an answer, on all links.
+    pub fn in_flight(&self) -> usize {
+        self.inner
+            .peers
+            .all()
+            .iter()
+            .map(|link| link.in_flight())
+            .sum()
+    }
+
     /// Tells every peer that this node takes no new calls, and waits until each has the answers to
     /// all it sent.
     ///
@@ -197,7 +207,11 @@ impl Endpoint {
             link.announce_draining();
         }
         for link in &links {
-            link.peer_is_done().await;
+            tokio::select! {
+                () = link.peer_is_done() => {}
+                // Nobody is left who could say so.
+                () = link.falls_silent(SILENCE) => {}
+            }
         }
     }
 
@@ -232,15 +246,13 @@ impl Inner {
                 peers.refresh();
             }
         };
-        let link = Link::start(
-            introduction,
-            Arc::clone(&self.service),
-            Arc::clone(&self.limits),
-            &self.runtime,
-            on_news,
-        );
-        tracing::debug!(peer = %link.node(), region = %link.region(), address = %link.address(), "connected");
-        self.peers.join(Arc::clone(&link));
+        let join = |link: &Arc<Link>| {
+            tracing::debug!(peer = %link.node(), region = %link.region(), address = %link.address(), "connected");
+            self.peers.join(Arc::clone(link));
+        };
+        let service = Arc::clone(&self.service);
+        let limits = Arc::clone(&self.limits);
+        let link = Link::start(introduction, service, limits, &self.runtime, join, on_news);
         if self.draining.load(Ordering::Relaxed) {
             link.announce_draining();
         }
@@ -259,9 +271,11 @@ impl Drop for Inner {
 /// Accepts until the endpoint is closed. Nothing that one stranger does may end this loop: every
 /// outcome of a handshake stays in its own task.
 async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
-    let Some(most) = inner.upgrade().map(|inner| inner.limits.handshakes) else {
+    let Some(inner_now) = inner.upgrade() else {
         return;
     };
+    let most = inner_now.limits.handshakes.min(Semaphore::MAX_PERMITS);
+    drop(inner_now);
     let handshakes = Arc::new(Semaphore::new(most));
     while let Some(incoming) = quinn.accept().await {
         let Some(inner) = inner.upgrade() else { return };
@@ -325,6 +339,8 @@ fn enlarge_buffers(socket: &UdpSocket) {
 }
 
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+/// How long a peer may leave pings unanswered before a drain no longer waits for it.
+const SILENCE: Duration = Duration::from_secs(2);
 /// How often links are looked at.
 const WATCH: Duration = Duration::from_secs(1);
 /// How long a closing endpoint waits for its farewell to be sent.

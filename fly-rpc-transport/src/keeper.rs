@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
+    time::sleep,
 };
 
 use crate::{
@@ -133,8 +134,10 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
             }
         }
         let delay = backoff.next_delay(rand::random());
+        let distance = delay.min(DISTANCE);
+        sleep(distance).await;
         tokio::select! {
-            () = tokio::time::sleep(delay) => {}
+            () = sleep(delay - distance) => {}
             () = shared.hurry.notified() => {}
         }
     }
@@ -162,14 +165,19 @@ async fn connect(endpoint: &Endpoint, shared: &Shared) -> Result<Arc<Link>, Dial
     endpoint.dial(shared.address, shared.expected.clone()).await
 }
 
-/// Waits until no link to the node is left: the one that was dialled may have given way to another.
+/// Waits until no link to the node is left that takes calls: the one that was dialled may have given
+/// way to another.
 async fn gone(endpoint: &Endpoint, link: &Link) {
-    link.closed().await;
-    while let Some(other) = endpoint.link(link.node()) {
-        other.closed().await;
+    let mut changes = endpoint.changes();
+    let stays = |link: Arc<Link>| !link.is_retiring() && !link.is_draining();
+    while endpoint.link(link.node()).is_some_and(stays) {
+        // The endpoint is borrowed here, so it lives.
+        let _ = changes.changed().await;
     }
 }
 
+/// Time between two dials, however many calls ask to hurry: each is a handshake to both ends.
+const DISTANCE: Duration = Duration::from_millis(80);
 /// A link that lived this long was a success; a shorter one counts as one more failure, so that two
 /// nodes which accept and drop each other do not spin.
 const STABLE: Duration = Duration::from_secs(1);

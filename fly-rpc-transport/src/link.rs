@@ -95,12 +95,14 @@ pub(crate) struct Introduction {
 }
 
 impl Link {
-    /// Makes a link and starts the tasks that keep it, on `runtime`.
+    /// Makes a link, introduces it with `join`, and starts the tasks that keep it, on `runtime`. The peer hears
+    /// nothing from it before it has joined.
     pub(crate) fn start(
         introduction: Introduction,
         service: Arc<dyn Service>,
         limits: Arc<Limits>,
         runtime: &Handle,
+        join: impl FnOnce(&Arc<Self>),
         on_news: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Self> {
         let Introduction {
@@ -136,6 +138,7 @@ impl Link {
             progress: watch::Sender::new(Progress::default()),
             connection,
         });
+        join(&link);
         let kept = Arc::clone(&link);
         runtime.spawn(async move {
             let live = async {
@@ -301,6 +304,13 @@ impl Link {
         let ping = self.ping();
         let pong = self.until(|progress| progress.last_pong >= ping || progress.closed);
         tokio::time::timeout(patience, pong).await.is_ok() && !self.is_closed()
+    }
+
+    /// Waits until the peer leaves a ping unanswered for `patience`.
+    pub(crate) async fn falls_silent(&self, patience: Duration) {
+        while self.answers_ping(patience).await {
+            tokio::time::sleep(patience / 4).await;
+        }
     }
 
     pub(crate) fn close(&self, code: CloseCode) {

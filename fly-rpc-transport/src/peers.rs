@@ -59,21 +59,16 @@ impl Peers {
             // The newcomer is last and therefore the one that calls take until the contest is
             // settled: it is known to be alive.
             links.push(Arc::clone(&link));
+            for oldest in links.iter().rev().skip(LINKS) {
+                oldest.close(CloseCode::Retired);
+            }
             rivals
         };
         self.refresh();
         for rival in rivals {
-            match link.standing().compare(rival.standing()) {
-                Ordering::Less => {
-                    let peers = Arc::clone(self);
-                    let newcomer = Arc::clone(&link);
-                    tokio::spawn(async move { peers.contest(&newcomer, &rival).await });
-                }
-                _ => {
-                    give_way(&rival, &link);
-                    self.refresh();
-                }
-            }
+            let peers = Arc::clone(self);
+            let newcomer = Arc::clone(&link);
+            tokio::spawn(async move { peers.contest(&newcomer, &rival).await });
         }
     }
 
@@ -111,37 +106,46 @@ impl Peers {
         lock(&self.table).values().flatten().cloned().collect()
     }
 
-    /// `newcomer` should give way to `rival` by the rule, but a rival that has died unnoticed must
-    /// not win.
+    /// Settles which of two links to one node stays. The rule says which; but a link that has died
+    /// unnoticed must not win, and the other end must know of the winner before it loses the other: an
+    /// answered ping shows both.
     async fn contest(&self, newcomer: &Arc<Link>, rival: &Arc<Link>) {
-        if rival.answers_ping(PATIENCE).await {
-            give_way(newcomer, rival);
-        } else if !rival.is_closed() {
-            rival.close(CloseCode::Silent);
+        let (winner, loser) = match newcomer.standing().compare(rival.standing()) {
+            Ordering::Less => (rival, newcomer),
+            _ => (newcomer, rival),
+        };
+        if winner.answers_ping(PATIENCE).await {
+            // Meanwhile it may have been told to go itself.
+            if !winner.is_retiring() {
+                give_way(loser, winner);
+            }
+        } else if !winner.is_closed() {
+            winner.close(CloseCode::Silent);
         }
         self.refresh();
     }
 }
 
-/// Ends `loser` in favour of `winner`: at once if it leads to another life of the node, after its
-/// calls otherwise.
+/// Ends `loser` in favour of `winner`: after its calls, unless it leads to a life of the node that is over.
 fn give_way(loser: &Arc<Link>, winner: &Link) {
-    if loser.standing().incarnation == winner.standing().incarnation {
+    let same_life = loser.standing().incarnation == winner.standing().incarnation;
+    if same_life || loser.is_draining() {
         loser.retire();
     } else {
         loser.close(CloseCode::Replaced);
     }
 }
 
-/// The link that calls take: the newest that is not on its way out, else one that drains (the layer
-/// above must still see that it is there).
+/// The link that calls take: the newest to the node's latest life that is not on its way out, else one
+/// that drains (the layer above must still see that it is there).
 fn usable(links: &[Arc<Link>]) -> Option<&Arc<Link>> {
-    links
-        .iter()
-        .rev()
-        .find(|link| !link.is_retiring())
-        .or_else(|| links.iter().rev().find(|link| link.is_draining()))
+    let staying = links.iter().filter(|link| !link.is_retiring());
+    // Of equals the last is taken, which is the newest.
+    let latest = staying.max_by_key(|link| link.standing().incarnation);
+    latest.or_else(|| links.iter().rev().find(|link| link.is_draining()))
 }
 
+/// Links to one node beyond which the oldest is closed: more than two at a time are already odd.
+const LINKS: usize = 8;
 /// How long a link may take to prove that it is alive before a newcomer takes its place.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -136,7 +136,12 @@ impl<'a, R> Call<'a, R> {
     /// If no node of the target offers this version, makes that call instead, within what is left
     /// of the deadline. Nothing ran until then, so this cannot run anything twice.
     pub fn or_older(self, older: Self) -> Self {
-        self.with(|plan| plan.older = Some(Box::new(older)))
+        self.with(|plan| {
+            plan.older = Some(Box::new(match plan.older.take() {
+                Some(first) => first.or_older(older),
+                None => older,
+            }));
+        })
     }
 
     /// What is set after the call began changes nothing any more.

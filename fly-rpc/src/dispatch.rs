@@ -101,6 +101,10 @@ fn admit(node: &Node, link: &Arc<Link>, request: Request) -> Served {
     ) else {
         return Served::Answer(request.respond(Status::Overloaded));
     };
+    // Again, now that the permit counts: a drain that began meanwhile either sees it or is seen here.
+    if inner.is_draining() {
+        return Served::Answer(request.respond(Status::Draining));
+    }
     link.count_accepted();
     let deadline = deadline::after(Instant::now(), request.remaining, limits.deadline);
     let context = CallContext {

@@ -3,25 +3,36 @@
 use std::{
     any::Any,
     future::Future,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
 
-/// The function panicked. The message stays here; it may hold anything.
-pub(crate) struct Panicked(Box<dyn Any + Send>);
+/// Something of the user's panicked. The message stays in this process; it may hold anything.
+pub(crate) struct Panicked(String);
 
 impl Panicked {
+    fn new(payload: Box<dyn Any + Send>) -> Self {
+        let message = match (
+            payload.downcast_ref::<&str>(),
+            payload.downcast_ref::<String>(),
+        ) {
+            (Some(message), _) => (*message).to_owned(),
+            (_, Some(message)) => message.clone(),
+            _ => "a value that is not a text".to_owned(),
+        };
+        // The payload is the user's as well, and may panic when it is dropped. What that leaves is leaked:
+        // it could panic for ever.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(again);
+        }
+        Self(message)
+    }
+
     /// The message, for the local log.
     pub(crate) fn message(&self) -> &str {
-        match (
-            self.0.downcast_ref::<&str>(),
-            self.0.downcast_ref::<String>(),
-        ) {
-            (Some(message), _) => message,
-            (_, Some(message)) => message,
-            _ => "a value that is not a text",
-        }
+        &self.0
     }
 }
 
@@ -31,7 +42,7 @@ impl Panicked {
 /// State of the application that a panic can leave inconsistent is the application's to protect, as
 /// with any thread that panics.
 pub(crate) fn fence<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Panicked)
+    catch_unwind(AssertUnwindSafe(run)).map_err(Panicked::new)
 }
 
 /// Runs a future that may panic, in its polls or when it is dropped.
@@ -118,6 +129,16 @@ mod tests {
         assert_eq!(
             poll(&mut Fence::new(odd)),
             Poll::Ready::<Result<(), _>>(Err("a value that is not a text".into()))
+        );
+    }
+
+    #[test]
+    fn a_payload_that_panics_when_it_is_dropped_does_not_leave_the_fence() {
+        let odd = async { std::panic::panic_any(PanicsWhenDropped) };
+        let expected = "a value that is not a text".to_owned();
+        assert_eq!(
+            poll(&mut Fence::new(odd)),
+            Poll::Ready::<Result<(), _>>(Err(expected))
         );
     }
 

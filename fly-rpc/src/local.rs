@@ -43,6 +43,10 @@ pub(crate) fn admit_here(
     }
     let permit =
         Permit::acquire(&inner.running, inner.limits.handlers).ok_or(RpcError::Overloaded)?;
+    // Again, now that the permit counts.
+    if inner.is_draining() && !scope::is_in_handler() {
+        return Err(RpcError::Draining);
+    }
     let context = CallContext {
         caller: inner.id.clone(),
         caller_region: inner.region.clone(),

@@ -16,7 +16,7 @@ pub(crate) struct Permit(Arc<AtomicUsize>);
 impl Permit {
     /// A permit, unless `limit` of them are out.
     pub(crate) fn acquire(count: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
-        let raised = count.fetch_add(1, Ordering::Relaxed);
+        let raised = count.fetch_add(1, Ordering::SeqCst);
         // Made before it is judged: dropping it undoes the raise.
         let permit = Self(Arc::clone(count));
         (raised < limit).then_some(permit)

@@ -79,10 +79,7 @@ impl RemoteCall<'_> {
             match error.executed() {
                 // Nothing ran: whoever else can serve it is asked at once.
                 Executed::No
-                    if !matches!(
-                        error,
-                        RpcError::Timeout { .. } | RpcError::BadRequest | RpcError::TooLarge { .. }
-                    ) => {}
+                    if !matches!(error, RpcError::Timeout { .. } | RpcError::BadRequest) => {}
                 Executed::Unknown
                     if self.spec.idempotent
                         && !matches!(error, RpcError::Timeout { .. })

@@ -113,9 +113,18 @@ impl CallerLane {
         self.outbox.room(limit).await;
     }
 
-    /// Takes no more calls; those in flight are still answered.
+    /// Takes no more calls; those in flight are still answered, or cancelled, and then the lane is
+    /// finished.
     pub(crate) fn finish(&self) {
-        self.outbox.finish();
+        let mut calls = lock(&self.calls);
+        calls.finish();
+        self.finish_if_idle(&calls);
+    }
+
+    fn finish_if_idle(&self, calls: &Calls) {
+        if calls.is_finished() {
+            self.outbox.finish();
+        }
     }
 
     /// Waits until no answer can come any more.
@@ -227,26 +236,27 @@ impl PendingCall {
     }
 
     fn give_up(&mut self) -> Abandoned {
-        if let Some(response) = self.finish() {
-            return Abandoned::Answered(response);
-        }
-        if self.lane.outbox.void(self.position) {
-            return Abandoned::NeverLeft;
-        }
-        // If the lane is closed there is no handler left to be cancelled.
-        let _ = self
-            .lane
-            .outbox
-            .push(|out| cancel_frame(out, self.id), &Bytes::new());
-        Abandoned::MayHaveLeft
+        self.leave();
+        // Under one lock: a lane that finishes must do so behind the cancel.
+        let mut calls = lock(&self.lane.calls);
+        let abandoned = match calls.remove(self.id) {
+            Some(response) => Abandoned::Answered(response),
+            None if self.lane.outbox.void(self.position) => Abandoned::NeverLeft,
+            None => {
+                // If the lane is gone there is no handler left to be cancelled.
+                let cancel = |out: &mut _| cancel_frame(out, self.id);
+                let _ = self.lane.outbox.push(cancel, &Bytes::new());
+                Abandoned::MayHaveLeft
+            }
+        };
+        self.lane.finish_if_idle(&calls);
+        abandoned
     }
 
-    /// Leaves the table; returns an answer that nobody has taken.
-    fn finish(&mut self) -> Option<Response> {
+    fn leave(&mut self) {
         self.over = true;
         self.lane.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        lock(&self.lane.calls).remove(self.id)
     }
 }
 
@@ -254,9 +264,14 @@ impl Future for PendingCall {
     type Output = Result<Response, CallLost>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(lock(&self.lane.calls).poll(self.id, cx));
+        let outcome = {
+            let mut calls = lock(&self.lane.calls);
+            let outcome = ready!(calls.poll(self.id, cx));
+            self.lane.finish_if_idle(&calls);
+            outcome
+        };
         if !self.over {
-            self.finish();
+            self.leave();
         }
         Poll::Ready(outcome.map_err(|_ended| {
             if self.lane.outbox.void(self.position) {

@@ -14,6 +14,8 @@ pub(crate) struct Calls {
     slots: Vec<Slot>,
     free: Vec<usize>,
     started: u64,
+    /// No call is added any more.
+    finishing: bool,
     ended: bool,
 }
 
@@ -47,7 +49,7 @@ enum State {
 impl Calls {
     /// Adds a call; returns its id.
     pub(crate) fn insert(&mut self) -> Result<u64, Rejected> {
-        if self.ended {
+        if self.ended || self.finishing {
             return Err(Rejected::Ended);
         }
         let index = match self.free.pop() {
@@ -125,6 +127,16 @@ impl Calls {
             }
         }
         wakers
+    }
+
+    /// Takes no more calls.
+    pub(crate) fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    /// True once no call is left and none will come.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finishing && self.free.len() == self.slots.len()
     }
 
     /// True once [`end`](Self::end) was called.

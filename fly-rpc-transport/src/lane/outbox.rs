@@ -30,6 +30,8 @@ struct Queue {
     segments: VecDeque<Segment>,
     /// Bytes in `segments`.
     queued: usize,
+    /// Bytes that the writer has taken and QUIC not yet.
+    writing: usize,
     /// Bytes ever handed to the writer: the position on the lane where `segments` begins.
     taken: u64,
     end: End,
@@ -93,7 +95,7 @@ impl Outbox {
         lock(&self.queue).void(position)
     }
 
-    /// Waits until fewer than `limit` bytes are queued, or the lane is closed.
+    /// Waits until fewer than `limit` bytes wait for the network, or the lane is closed.
     ///
     /// Cancel safe: nothing is held while waiting.
     pub(crate) async fn room(&self, limit: usize) {
@@ -101,7 +103,7 @@ impl Outbox {
             let room = self.room.notified();
             {
                 let queue = lock(&self.queue);
-                if queue.queued < limit || queue.end != End::Open {
+                if queue.queued + queue.writing < limit || queue.end != End::Open {
                     return;
                 }
             }
@@ -137,10 +139,11 @@ impl Outbox {
             let filled = self.filled.notified();
             match self.take() {
                 Taken::Frames(mut chunks) => {
-                    self.room.notify_waiters();
                     if stream.write_all_chunks(&mut chunks).await.is_err() {
                         self.shut();
                     }
+                    lock(&self.queue).writing = 0;
+                    self.room.notify_waiters();
                 }
                 Taken::Nothing => filled.await,
                 Taken::Finished => {
@@ -171,6 +174,7 @@ impl Outbox {
             };
         }
         queue.taken += queue.queued as u64;
+        queue.writing = queue.queued;
         queue.queued = 0;
         let segments = mem::take(&mut queue.segments);
         drop(queue);

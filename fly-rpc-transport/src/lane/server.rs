@@ -72,8 +72,6 @@ impl ServedLane {
         let limits = link.limits();
         let mut assembler = Assembler::new(limits.frame_size());
         loop {
-            // Answers that the peer does not read hold back its requests.
-            self.outbox.room(limits.lane_queue).await;
             let chunk = match recv.read_chunk(usize::MAX, true).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return assembler.is_at_boundary(),
@@ -91,7 +89,11 @@ impl ServedLane {
                     }
                 };
                 match frame.kind {
-                    Some(FrameKind::Request) => self.request(link, service, frame.body),
+                    Some(FrameKind::Request) => {
+                        // Answers that the peer does not read hold back its requests.
+                        self.outbox.room(limits.lane_queue).await;
+                        self.request(link, service, frame.body);
+                    }
                     Some(FrameKind::Cancel) => self.cancel(frame.body),
                     // Void, or a kind of a newer peer.
                     _ => {}

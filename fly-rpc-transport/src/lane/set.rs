@@ -49,7 +49,12 @@ impl LaneSet {
     ) -> Result<Arc<CallerLane>, NotSent> {
         let lane = match self.choose(size, round_trip)? {
             Some(lane) => lane,
-            None => self.open(policy::is_bulk(size)).await?,
+            None => tokio::select! {
+                biased;
+                opened = self.open(policy::is_bulk(size)) => opened?,
+                // The peer allows no more lanes for now: sharing one is better than waiting for one.
+                shared = self.least_loaded() => shared,
+            },
         };
         lane.room(self.limits.lane_queue).await;
         Ok(lane)
@@ -97,6 +102,19 @@ impl LaneSet {
                 open.lanes.retain(|lane| !lane.has_ended());
                 Ok(None)
             }
+        }
+    }
+
+    /// Pending while there is no lane at all.
+    async fn least_loaded(&self) -> Arc<CallerLane> {
+        let least = {
+            let open = lock(&self.open);
+            let living = open.lanes.iter().filter(|lane| !lane.has_ended());
+            living.min_by_key(|lane| lane.load().in_flight).cloned()
+        };
+        match least {
+            Some(lane) => lane,
+            None => std::future::pending().await,
         }
     }
 

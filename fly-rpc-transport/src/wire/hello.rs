@@ -65,11 +65,12 @@ impl Catalogue {
     pub fn new(offers: impl IntoIterator<Item = Offer>) -> Self {
         let mut by_name: HashMap<String, Vec<Offer>> = HashMap::new();
         for offer in offers {
-            let versions = by_name.entry(offer.name.clone()).or_default();
-            if let Err(place) = versions.binary_search_by_key(&offer.version, |known| known.version)
-            {
-                versions.insert(place, offer);
-            }
+            by_name.entry(offer.name.clone()).or_default().push(offer);
+        }
+        for versions in by_name.values_mut() {
+            // Stable: the first of equals stays first, and is the one that stays.
+            versions.sort_by_key(|offer| offer.version);
+            versions.dedup_by_key(|offer| offer.version);
         }
         Self { by_name }
     }
@@ -126,8 +127,12 @@ impl Catalogue {
         let mut offers = Vec::new();
         while !reader.is_empty() {
             let mut record = Reader::new(reader.bytes()?);
+            let name = record.text()?;
+            if name.is_empty() || name.len() > NAME {
+                return Err(Malformed("function name: not 1 to 128 bytes"));
+            }
             offers.push(Offer {
-                name: record.text()?,
+                name,
                 version: record.varint_u32()?,
                 fingerprint: record.array()?,
                 contract: record.text()?,
@@ -201,7 +206,11 @@ impl Hello {
                 .transpose()?
                 .and_then(|text| text.parse().ok()),
             dial: number(sections.remove(&DIAL))?,
-            message_size: number(sections.remove(&MESSAGE_SIZE))?,
+            message_size: match sections.remove(&MESSAGE_SIZE) {
+                Some(section) => number(Some(section))?,
+                // A node that names no limit has none of its own.
+                None => u64::MAX,
+            },
             draining: sections.contains_key(&DRAINING),
             catalogue: Arc::new(
                 sections
@@ -275,5 +284,7 @@ const DIAL: u64 = 9;
 const MESSAGE_SIZE: u64 = 10;
 const DRAINING: u64 = 11;
 const CATALOGUE: u64 = 12;
+/// Bytes of a function's name, as the attribute allows them.
+const NAME: usize = 128;
 /// Bytes of a text for people, such as a contract: more would be read by nobody.
 const TEXT: usize = 2048;

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -17,6 +16,8 @@ use super::inner::Inner;
 pub struct DrainReport {
     /// The functions that still ran when the drain timeout passed, and how many of each.
     pub cut: Vec<Cut>,
+    /// Calls of this node's own that still awaited an answer.
+    pub own_calls: usize,
 }
 
 /// Handlers of one function that were still running.
@@ -32,52 +33,51 @@ pub struct Cut {
 }
 
 impl DrainReport {
-    /// True if everything that was accepted has ended.
+    /// True if everything that was accepted has ended, and every call of this node's own.
     pub fn is_clean(&self) -> bool {
-        self.cut.is_empty()
+        self.cut.is_empty() && self.own_calls == 0
     }
 }
 
 impl fmt::Display for DrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_clean() {
-            return f.write_str("drained: every accepted call has ended");
+            return f.write_str("drained: every call has ended");
         }
         f.write_str("drain timeout: still running")?;
-        self.cut
-            .iter()
-            .try_for_each(|cut| write!(f, ", {}× {}@{}", cut.running, cut.function, cut.version))
+        let separator = |index: usize| if index == 0 { ": " } else { ", " };
+        for (index, cut) in self.cut.iter().enumerate() {
+            let Cut {
+                function,
+                version,
+                running,
+            } = cut;
+            write!(f, "{}{running}× {function}@{version}", separator(index))?;
+        }
+        match self.own_calls {
+            0 => Ok(()),
+            calls => write!(f, "{}{calls} calls of this node", separator(self.cut.len())),
+        }
     }
 }
 
 pub(super) async fn drain(inner: &Arc<Inner>) -> DrainReport {
-    inner.draining.store(true, Ordering::Relaxed);
-    // Cut off by the timeout, not by an error: the report says what that left.
-    let _ = timeout(inner.drain_timeout, finish(inner)).await;
+    inner.draining.store(true, Ordering::SeqCst);
+    // Peers are told at once, not when the handlers have ended: both are polled together. Cut off by the
+    // timeout, not by an error: the report says what that left.
+    let finish = async { tokio::join!(inner.endpoint.drain(), idle(inner)) };
+    let _ = timeout(inner.drain_timeout, finish).await;
     let report = DrainReport {
         cut: running(inner),
+        own_calls: inner.endpoint.in_flight(),
     };
     tracing::info!(node = %inner.id, %report, "drain ended");
     report
 }
 
-/// Tells the peers at once, waits until no handler runs, and then until the answers have arrived.
-async fn finish(inner: &Inner) {
-    let mut answers_arrived = pin!(inner.endpoint.drain());
-    tokio::select! {
-        biased;
-        () = &mut answers_arrived => idle(inner).await,
-        () = idle(inner) => {
-            // Whoever is alive has the last answer within some round trips; a peer that died without a word
-            // must not hold up the stop.
-            let _ = timeout(LAST_ANSWERS, answers_arrived).await;
-        }
-    }
-}
-
-/// Waits until no handler runs.
+/// Waits until no handler runs and no call of this node's own awaits an answer.
 async fn idle(inner: &Inner) {
-    while inner.running.load(Ordering::Relaxed) > 0 {
+    while inner.running.load(Ordering::SeqCst) > 0 || inner.endpoint.in_flight() > 0 {
         // Handlers end on many paths, dropped ones too; looking is simpler than being told by each,
         // and this happens once in a node's life.
         sleep(LOOK).await;
@@ -99,8 +99,6 @@ fn running(inner: &Inner) -> Vec<Cut> {
     cut
 }
 
-/// How long peers may take to say that they have all their answers, once nothing runs any more.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// How often running handlers are looked at: well under the drain timeout, and long enough to cost
 /// nothing.
 const LOOK: Duration = Duration::from_millis(5);

@@ -54,7 +54,7 @@ impl Inner {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.load(Ordering::SeqCst)
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
