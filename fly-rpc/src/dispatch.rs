@@ -153,6 +153,7 @@ pub(crate) fn serve<F: Function>(
             Ok(value) => encode(answer, value, &F::SPEC, bounds),
             Err(RunError::Arguments) => request.respond(Status::BadRequest),
             Err(RunError::Panicked) => request.respond(Status::Panicked),
+            Err(RunError::Interrupted) => request.respond(Status::Interrupted),
         }
     })
 }

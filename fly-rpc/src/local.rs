@@ -80,7 +80,7 @@ pub(crate) async fn run_here<F: Function>(
             let task = node.inner().endpoint.runtime().spawn(function);
             timeout_at(deadline, task)
                 .await
-                .map(|joined| joined.unwrap_or(Err(RunError::Panicked)))
+                .map(|joined| joined.unwrap_or_else(|failed| Err(RunError::of_task(&failed))))
         } else {
             timeout_at(deadline, function).await
         }
@@ -97,6 +97,9 @@ pub(crate) async fn run_here<F: Function>(
         Ok(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
         Ok(Err(RunError::Panicked)) => Err(RpcError::Panicked {
             function: F::SPEC.name.to_owned(),
+            node: node.inner().id.clone(),
+        }),
+        Ok(Err(RunError::Interrupted)) => Err(RpcError::ConnectionLost {
             node: node.inner().id.clone(),
         }),
         Err(_elapsed) => Err(RpcError::Timeout {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::task::JoinError;
 
 use crate::{
     codec,
@@ -32,6 +33,19 @@ pub(crate) enum RunError {
     Arguments,
     /// The function panicked.
     Panicked,
+    /// The runtime stopped around it: it may have run.
+    Interrupted,
+}
+
+impl RunError {
+    /// What a task that has no outcome leaves behind.
+    pub(crate) fn of_task(failed: &JoinError) -> Self {
+        if failed.is_panic() {
+            Self::Panicked
+        } else {
+            Self::Interrupted
+        }
+    }
 }
 
 /// Runs the function, on the blocking pool if it blocks.
@@ -74,8 +88,9 @@ async fn run_blocking<F: Function>(
         Some(current) => scope::within_sync(current, work),
         None => work(),
     });
-    // Fails only when the runtime stops before the work began, or a panic got past the fence.
-    task.await.unwrap_or(Err(RunError::Panicked))
+    // Fails only when the runtime stops, or a panic got past the fence.
+    task.await
+        .unwrap_or_else(|failed| Err(RunError::of_task(&failed)))
 }
 
 fn decode<'a, F: Function>(
