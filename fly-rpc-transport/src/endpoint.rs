@@ -184,16 +184,6 @@ impl Endpoint {
         }
     }
 
-    /// Calls of this node that await an answer, on all links.
-    pub fn in_flight(&self) -> usize {
-        self.inner
-            .peers
-            .all()
-            .iter()
-            .map(|link| link.in_flight())
-            .sum()
-    }
-
     /// Tells every peer that this node takes no new calls, and waits until each has the answers to
     /// all it sent.
     ///

@@ -35,6 +35,7 @@ pub(crate) struct RemoteCall<'a> {
 impl RemoteCall<'_> {
     /// Makes the call; returns the encoded value and the node that computed it.
     pub(crate) async fn run(&self, arguments: Bytes) -> Result<Bytes, RpcError> {
+        let _counted = self.node.inner().count_own_call();
         let mut doubt = None;
         let outcome = self.attempts(arguments, &mut doubt).await;
         match outcome {

@@ -53,6 +53,17 @@ impl Fixture {
 
     pub(super) fn endpoint_with(&self, hello: Hello, identity: Identity) -> (Endpoint, Arc<Echo>) {
         let echo = Arc::new(Echo::default());
+        let endpoint = self.endpoint_serving(hello, identity, Arc::clone(&echo) as _);
+        (endpoint, echo)
+    }
+
+    /// An endpoint with a service of the test's own.
+    pub(super) fn endpoint_serving(
+        &self,
+        hello: Hello,
+        identity: Identity,
+        service: Arc<dyn Service>,
+    ) -> Endpoint {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let config = EndpointConfig {
             socket,
@@ -60,9 +71,9 @@ impl Fixture {
             hello,
             limits: self.limits.clone(),
         };
-        let endpoint = Endpoint::start(config, Arc::clone(&echo) as _).expect("started");
+        let endpoint = Endpoint::start(config, service).expect("started");
         endpoint.accept();
-        (endpoint, echo)
+        endpoint
     }
 
     /// A member that has shaken hands with `with` and done nothing else.
@@ -115,7 +126,12 @@ impl Raw {
 
     /// Introduces itself and returns the control stream.
     pub(super) async fn introduce(&self, node: &str) -> (SendStream, ControlReader) {
-        let (send, recv) = self.say(&hello_frame(&hello(node))).await;
+        self.introduce_as(&hello(node)).await
+    }
+
+    /// Introduces itself with this hello and returns the control stream.
+    pub(super) async fn introduce_as(&self, hello: &Hello) -> (SendStream, ControlReader) {
+        let (send, recv) = self.say(&hello_frame(hello)).await;
         let mut control = ControlReader::new(recv, &Limits::default());
         control.hello().await.expect("answered");
         (send, control)

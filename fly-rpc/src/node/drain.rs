@@ -16,7 +16,7 @@ use super::inner::Inner;
 pub struct DrainReport {
     /// The functions that still ran when the drain timeout passed, and how many of each.
     pub cut: Vec<Cut>,
-    /// Calls of this node's own that still awaited an answer.
+    /// Calls of this node's own, made before the drain, that still awaited an answer.
     pub own_calls: usize,
 }
 
@@ -69,15 +69,15 @@ pub(super) async fn drain(inner: &Arc<Inner>) -> DrainReport {
     let _ = timeout(inner.drain_timeout, finish).await;
     let report = DrainReport {
         cut: running(inner),
-        own_calls: inner.endpoint.in_flight(),
+        own_calls: inner.own_calls.load(Ordering::SeqCst),
     };
     tracing::info!(node = %inner.id, %report, "drain ended");
     report
 }
 
-/// Waits until no handler runs and no call of this node's own awaits an answer.
+/// Waits until no handler runs, and no call of this node's own that was made before the drain.
 async fn idle(inner: &Inner) {
-    while inner.running.load(Ordering::SeqCst) > 0 || inner.endpoint.in_flight() > 0 {
+    while inner.running.load(Ordering::SeqCst) > 0 || inner.own_calls.load(Ordering::SeqCst) > 0 {
         // Handlers end on many paths, dropped ones too; looking is simpler than being told by each,
         // and this happens once in a node's life.
         sleep(LOOK).await;

@@ -16,6 +16,7 @@ use super::{dials::Dials, resources::Resources};
 use crate::{
     budget::RetryBudget,
     error::RpcError,
+    permits::Permit,
     registry::{Registry, States},
     resolve::Here,
     target::Target,
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) states: Arc<States>,
     /// Handlers that run now, for whomever.
     pub(crate) running: Arc<AtomicUsize>,
+    /// Calls of this node's own that were made before it drained and have not ended.
+    pub(crate) own_calls: Arc<AtomicUsize>,
     pub(crate) endpoint: Endpoint,
     pub(crate) dials: Arc<Dials>,
     pub(super) resources: Resources,
@@ -59,6 +62,12 @@ impl Inner {
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call of this node's own, if a drain is to wait for it: what begins after the drain does not
+    /// hold it up.
+    pub(crate) fn count_own_call(&self) -> Option<Permit> {
+        (!self.is_draining()).then(|| Permit::count(&self.own_calls))
     }
 
     /// True if a node of `target` is connected and not draining, or this is one.

@@ -5,10 +5,7 @@ use std::{
     collections::BTreeMap,
     env,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize},
-    },
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 
@@ -81,7 +78,8 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         encodes_local_calls: builder.encodes_local_calls,
         registry,
         states: Arc::new(builder.states),
-        running: Arc::new(AtomicUsize::new(0)),
+        running: Arc::default(),
+        own_calls: Arc::default(),
         endpoint,
         dials: Arc::default(),
         resources: Resources::default(),
