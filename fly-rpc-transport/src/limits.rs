@@ -9,7 +9,8 @@ use std::time::Duration;
 /// The bounds of one node. Start from `Limits::default()` and set fields.
 ///
 /// ```
-/// let mut limits = fly_rpc_transport::Limits::default();
+/// # use fly_rpc_transport::Limits;
+/// let mut limits = Limits::default();
 /// limits.message_size = 16 * 1024 * 1024;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -116,9 +116,10 @@ pub fn call<'a, F: Function>(target: impl Into<Target>, args: F::Args<'a>) -> Ca
 }
 
 impl<'a, R> Call<'a, R> {
-    /// Gives the call this long, from its first poll on, for everything: finding a node,
-    /// connecting, queueing, and the answer. The default is the function's own `timeout`, else the
-    /// node's (5 s). Inside a handler a call never outlives the call that is being served.
+    /// Gives the call this long, from its first poll on and never more than `Limits::deadline` (5
+    /// min), for everything: finding a node, connecting, queueing, and the answer. The default is
+    /// the function's own `timeout`, else the node's (5 s). Inside a handler a call never outlives
+    /// the call that is being served.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|plan| plan.options.timeout = Some(timeout))
     }

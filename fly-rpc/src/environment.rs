@@ -131,7 +131,7 @@ fn secret(variable: Variable) -> Result<Option<ClusterSecret>, StartError> {
         .map(|(variable, value)| {
             value
                 .parse()
-                .map_err(|source| StartError::Secret { variable, source })
+                .map_err(|reason| StartError::Secret { variable, reason })
         })
         .transpose()
 }

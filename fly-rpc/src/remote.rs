@@ -142,6 +142,7 @@ impl RemoteCall<'_> {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(RpcError::NotStarted),
             Err(_elapsed) => {
+                tracing::warn!(%reason, "no node could serve a call before its deadline");
                 return Err(if tried.is_empty() {
                     RpcError::Timeout {
                         stage: Stage::FindingNode,

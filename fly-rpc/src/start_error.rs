@@ -34,41 +34,53 @@ pub enum StartError {
         region: String,
     },
     /// A region, a node id or a cluster name is malformed.
-    #[error("{what} {value:?}: {source}")]
+    #[error("{what}: {reason}")]
     Name {
         /// Which name.
         what: &'static str,
         /// The text that was given.
         value: String,
         /// The rule it breaks.
-        source: NameError,
+        reason: NameError,
     },
     /// The cluster's name is empty or too long.
-    #[error("the cluster's name {0:?} must have 1 to 255 bytes")]
-    ClusterName(String),
+    #[error(
+        "the cluster's name (FLY_RPC_CLUSTER, else FLY_APP_NAME) must have 1 to 255 bytes; it has {0}"
+    )]
+    ClusterName(usize),
     /// An address of `peers` is not `host:port`.
-    #[error("peer {peer:?} is not host:port, such as app.internal:7411 or [fdaa::3]:7411")]
+    #[error(
+        "peer {peer:?} (of FLY_RPC_PEERS) is not host:port, such as app.internal:7411 or [fdaa::3]:7411"
+    )]
     Peer {
         /// The text that was given.
         peer: String,
     },
     /// The secret is unfit.
-    #[error("{variable}: {source}")]
+    #[error("{variable}: {reason}")]
     Secret {
         /// Where it was given.
         variable: &'static str,
         /// Why it is refused.
-        source: SecretError,
+        reason: SecretError,
     },
     /// Without a secret a node may be reached from this machine only.
     #[error(
-        "without a secret a node binds loopback only, and {0} is not loopback: make a secret with `openssl rand -base64 32` \
+        "without a secret a node binds loopback only, and {0} (FLY_RPC_BIND) is not loopback: make a secret with `openssl rand -base64 32` \
          and give it to every node as FLY_RPC_SECRET"
     )]
     DevelopmentBind(SocketAddr),
+    /// A previous secret was given and no present one.
+    #[error(
+        "FLY_RPC_SECRET_PREVIOUS is given and FLY_RPC_SECRET is not: set the secret that this node is to present"
+    )]
+    PreviousSecretAlone,
     /// The certificate or its key is unfit.
-    #[error("identity: {0}")]
-    Identity(#[from] IdentityError),
+    #[error("identity: {reason}")]
+    Identity {
+        /// Why it is refused.
+        reason: IdentityError,
+    },
     /// The certificate belongs to another node.
     #[error("the certificate belongs to node {certified}, but this node's id is {id}")]
     IdentityMismatch {
@@ -78,12 +90,12 @@ pub enum StartError {
         certified: String,
     },
     /// The socket cannot be bound.
-    #[error("cannot bind UDP {address}: {source}")]
+    #[error("cannot bind UDP {address}: {reason}")]
     Bind {
         /// The address that was asked for.
         address: SocketAddr,
         /// What the operating system says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The directory through which nodes of one machine find each other cannot be used.
     #[error("{path}: {reason}; remove it, or set FLY_RPC_SECRET to do without it", path = path.display())]
@@ -105,7 +117,7 @@ pub enum StartError {
     /// Fewer or more functions are linked than expected.
     #[error(
         "{expected} functions were expected, {found} are linked: {}; a crate that nothing refers to is not linked, `use that_crate as _;` brings it back",
-        names.join(", ")
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     )]
     FunctionCount {
         /// What `expect_functions` said.
@@ -116,8 +128,16 @@ pub enum StartError {
         names: Vec<String>,
     },
     /// `start` was called outside a tokio runtime.
-    #[error("start() needs a tokio runtime: call it from #[tokio::main] or inside block_on")]
+    #[error(
+        "start() needs a tokio runtime: call it from #[tokio::main] or inside block_on of one with enable_all()"
+    )]
     NoRuntime,
+}
+
+impl From<IdentityError> for StartError {
+    fn from(reason: IdentityError) -> Self {
+        Self::Identity { reason }
+    }
 }
 
 /// Two functions with one identity.

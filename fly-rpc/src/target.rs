@@ -22,7 +22,8 @@ pub enum Target {
     Region(Region),
     /// One node.
     Node(NodeId),
-    /// The node with the least round-trip time, those of this node's own region first.
+    /// Another node, never this one: the one with the least round-trip time, those of this node's own
+    /// region first.
     Nearest,
     /// Any node but this one.
     Elsewhere,

@@ -94,13 +94,16 @@ async fn a_count_of_functions_that_is_not_met_lists_what_is_linked() {
 #[tokio::test]
 async fn malformed_names_and_addresses_are_each_named() {
     let cases: [(NodeBuilder, &str); 7] = [
-        (builder().region("Hong Kong"), "region \"hong kong\""),
-        (builder().region(""), "region \"\""),
+        (builder().region("Hong Kong"), "region: \"hong kong\""),
+        (builder().region(""), "region: \"\""),
         (builder().primary_region("ü"), "primary region"),
-        (builder().id("-x"), "node id \"-x\""),
+        (builder().id("-x"), "node id: \"-x\""),
         (builder().cluster("  "), "cluster"),
         (builder().cluster("x".repeat(256)), "cluster"),
-        (builder().peers(["nowhere"]), "\"nowhere\" is not host:port"),
+        (
+            builder().peers(["nowhere"]),
+            "\"nowhere\" (of FLY_RPC_PEERS) is not host:port",
+        ),
     ];
     for (builder, expected) in cases {
         let error = refusal(builder).await.to_string();
@@ -326,4 +329,13 @@ async fn wait_for_says_what_it_waited_for() {
         node.wait_for("syd", Duration::ZERO).await,
         Err(RpcError::NotStarted)
     ));
+}
+
+#[tokio::test]
+async fn a_previous_secret_without_a_present_one_is_no_silent_development_mode() {
+    let alone = Node::builder()
+        .cluster(Cluster::new().name())
+        .previous_secret(ClusterSecret::generate());
+    let error = refusal(alone.state(Database("x")).state(Mailer)).await;
+    assert!(matches!(error, StartError::PreviousSecretAlone), "{error}");
 }

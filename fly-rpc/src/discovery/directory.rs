@@ -21,10 +21,10 @@ pub(crate) struct LocalDirectory {
 }
 
 impl LocalDirectory {
-    /// Finds or makes it: `$XDG_RUNTIME_DIR/fly-rpc`, else `fly-rpc-<user>` among the temporary
+    /// Finds or makes it: `$XDG_RUNTIME_DIR/fly-rpc` if there is such a place, else `fly-rpc-<user>` among the temporary
     /// files.
     pub(crate) fn open() -> Result<Self, StartError> {
-        let path = match env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()) {
+        let path = match env::var_os("XDG_RUNTIME_DIR").filter(|path| Path::new(path).is_dir()) {
             Some(path) => PathBuf::from(path).join("fly-rpc"),
             None => env::temp_dir().join(format!("fly-rpc-{}", user())),
         };

@@ -115,9 +115,8 @@ impl NodeBuilder {
         self
     }
 
-    /// `host:port` of nodes to dial and keep connected. A name is looked up every five seconds, and each of
-    /// its addresses is a node.
-    /// Replaces what was set before.
+    /// `host:port` of nodes to dial and keep connected. A name is looked up every five seconds, and
+    /// each of its addresses is a node. Replaces what was set before.
     pub fn peers<P: Into<String>>(mut self, peers: impl IntoIterator<Item = P>) -> Self {
         self.peers = peers.into_iter().map(Into::into).collect();
         self
@@ -160,7 +159,8 @@ impl NodeBuilder {
         self
     }
 
-    /// The deadline of calls that set none, from their first poll to the answer. Default 5 s.
+    /// The deadline of calls that set none, from their first poll to the answer. Default
+    /// 5 s; never more than `Limits::deadline` (5 min).
     pub fn default_timeout(mut self, timeout: Duration) -> Self {
         self.default_timeout = Some(timeout);
         self
@@ -200,6 +200,9 @@ impl NodeBuilder {
     ///
     /// # Errors
     /// [`StartError`]: what is wrong and how to mend it. Nothing is left running.
+    ///
+    /// # Panics
+    /// If the tokio runtime has no I/O or no timers: build it with `enable_all()`.
     ///
     /// # Cancel safety
     /// Dropping it before it completes leaves no node.

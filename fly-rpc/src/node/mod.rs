@@ -60,7 +60,10 @@ impl Node {
     /// # Errors
     /// [`StartError`] names the variable, its value and what would be right.
     pub fn from_env() -> Result<NodeBuilder, StartError> {
-        NodeBuilder::from_env(|variable| std::env::var(variable).ok())
+        // What is not Unicode becomes a value that nothing takes, and is refused by name.
+        NodeBuilder::from_env(|variable| {
+            Some(std::env::var_os(variable)?.to_string_lossy().into_owned())
+        })
     }
 
     /// This node's id.

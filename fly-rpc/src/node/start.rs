@@ -30,6 +30,9 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(StartError::NoRuntime);
     }
+    if builder.previous_secret.is_some() && builder.is_development() {
+        return Err(StartError::PreviousSecretAlone);
+    }
     let registry = builder.checked_registry()?;
     let directory = if builder.is_development() {
         Some(LocalDirectory::open()?)
@@ -53,9 +56,9 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         limits: builder.limits.clone(),
     };
     let endpoint =
-        Endpoint::start(config, Arc::clone(&dispatch) as _).map_err(|source| StartError::Bind {
+        Endpoint::start(config, Arc::clone(&dispatch) as _).map_err(|reason| StartError::Bind {
             address: bound,
-            source,
+            reason,
         })?;
     let announcement = directory
         .map(|directory| {
@@ -181,7 +184,7 @@ impl NodeBuilder {
             let bound = socket.local_addr()?;
             Ok((socket, bound))
         });
-        bound.map_err(|source| StartError::Bind { address, source })
+        bound.map_err(|reason| StartError::Bind { address, reason })
     }
 
     fn hello(&self, who: &Names, registry: &Registry, bound: SocketAddr) -> Hello {
@@ -256,7 +259,7 @@ impl NodeBuilder {
             None => DEFAULT_CLUSTER.to_owned(),
         };
         if cluster.is_empty() || cluster.len() > CLUSTER_NAME {
-            Err(StartError::ClusterName(cluster))
+            Err(StartError::ClusterName(cluster.len()))
         } else {
             Ok(cluster)
         }
@@ -270,10 +273,10 @@ impl NodeBuilder {
         if let Some(id) = &self.id {
             id.as_str()
                 .parse::<NodeId>()
-                .map_err(|source| StartError::Name {
+                .map_err(|reason| StartError::Name {
                     what: "node id",
                     value: id.to_string(),
-                    source,
+                    reason,
                 })?;
         }
         if let Some(identity) = &self.identity {
@@ -303,10 +306,10 @@ fn checked_region(what: &'static str, region: Option<Region>) -> Result<Region, 
     let Some(region) = region else {
         return Ok(Region::from(LOCAL));
     };
-    region.as_str().parse().map_err(|source| StartError::Name {
+    region.as_str().parse().map_err(|reason| StartError::Name {
         what,
         value: region.to_string(),
-        source,
+        reason,
     })
 }
 
