@@ -119,8 +119,8 @@ impl Peers {
             if !winner.is_retiring() {
                 give_way(loser, winner);
             }
-        } else if !winner.is_closed() {
-            winner.close(CloseCode::Silent);
+        } else if Arc::ptr_eq(winner, rival) && !rival.is_closed() {
+            rival.close(CloseCode::Silent);
         }
         self.refresh();
     }
@@ -147,5 +147,6 @@ fn usable(links: &[Arc<Link>]) -> Option<&Arc<Link>> {
 
 /// Links to one node beyond which the oldest is closed: more than two at a time are already odd.
 const LINKS: usize = 8;
-/// How long a link may take to prove that it is alive before a newcomer takes its place.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a link may take to prove that it is alive. Meanwhile calls take the newer of the two, so
+/// nothing is gained by haste, and a peer that is merely busy keeps its connection.
+const PATIENCE: Duration = Duration::from_secs(5);

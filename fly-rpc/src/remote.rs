@@ -110,10 +110,21 @@ impl RemoteCall<'_> {
     ) -> Result<Found, RpcError> {
         let inner = self.node.inner();
         let mut changes = inner.endpoint.changes();
-        if let Some(link) = self.choose(tried) {
-            return Ok(Found::Node(link));
-        }
-        let reason = failure.or_else(|| self.explain());
+        let settled = self.deadline.min(Instant::now() + SETTLING);
+        let links = loop {
+            // Everything is concluded from one look: two could contradict each other.
+            let links = inner.endpoint.links();
+            if let Some(link) = self.choose(&links, tried) {
+                return Ok(Found::Node(link));
+            }
+            // Between the moment in which a link begins to retire and the one in which its place is taken there is
+            // nothing to choose, and nothing to conclude from that either.
+            let waits = self.is_settling(&links);
+            if !waits || !matches!(timeout_at(settled, changes.changed()).await, Ok(Ok(()))) {
+                break links;
+            }
+        };
+        let reason = failure.or_else(|| self.explain(&links));
         // As long as nobody of the target is connected, nodes whose very first dial has not ended
         // may still turn out to belong to it.
         if reason.is_none() && inner.is_dialling_first() {
@@ -124,7 +135,7 @@ impl RemoteCall<'_> {
                     stage: Stage::Connecting,
                 });
             }
-            if dialled.is_ok() || self.choose(tried).is_some() {
+            if dialled.is_ok() || self.choose(&inner.endpoint.links(), tried).is_some() {
                 return Ok(Found::StartOver);
             }
         }
@@ -155,17 +166,26 @@ impl RemoteCall<'_> {
         Ok(Found::StartOver)
     }
 
-    fn choose(&self, tried: &[Arc<Link>]) -> Option<Arc<Link>> {
+    fn choose(&self, links: &[Arc<Link>], tried: &[Arc<Link>]) -> Option<Arc<Link>> {
         let inner = self.node.inner();
-        let links = inner.endpoint.links();
         let fresh = links.iter().filter(|link| {
             !link.is_retiring() && !tried.iter().any(|tried| Arc::ptr_eq(tried, link))
         });
         resolve::choose(fresh, &self.wanted, &inner.here(), rand::random).cloned()
     }
 
+    /// True while a link to a node of the target is on its way out for another one.
+    fn is_settling(&self, links: &[Arc<Link>]) -> bool {
+        let here = self.node.inner().here();
+        links.iter().any(|link| {
+            link.is_retiring()
+                && !link.is_draining()
+                && here.includes(self.wanted.target, link.node(), link.region())
+        })
+    }
+
     /// Why no connected node of the target can serve the call; `None` if none is connected.
-    fn explain(&self) -> Option<RpcError> {
+    fn explain(&self, links: &[Arc<Link>]) -> Option<RpcError> {
         let inner = self.node.inner();
         let own: Vec<u32> = inner
             .registry
@@ -173,12 +193,7 @@ impl RemoteCall<'_> {
             .iter()
             .map(|served| served.entry.spec.version)
             .collect();
-        resolve::explain(
-            inner.endpoint.links().iter(),
-            &self.wanted,
-            &inner.here(),
-            &own,
-        )
+        resolve::explain(links.iter(), &self.wanted, &inner.here(), &own)
     }
 
     /// No node of the target is connected: is one known at least?
@@ -345,6 +360,9 @@ impl Candidate for &Arc<Link> {
         look(self.catalogue().versions(name))
     }
 }
+
+/// How long a call waits for one link to take the place of another: it takes microseconds.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// How long a call waits for addresses that were never dialled before: a dead one among them takes as
 /// long as the handshake timeout, and nobody should have to wait for that.
