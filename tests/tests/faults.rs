@@ -259,8 +259,15 @@ async fn a_panic_whose_payload_panics_when_it_is_dropped_ends_one_call() {
 #[tokio::test]
 async fn a_node_that_is_dropped_gives_its_port_back() {
     let Pair { syd, cluster, .. } = pair().await;
-    let node = cluster.builder("lax-1", "lax").state(Probe::new());
-    let node = node.start().await.expect("a sound configuration");
+    let node = loop {
+        let node = cluster.builder("lax-1", "lax").state(Probe::new());
+        let node = node.start().await.expect("a sound configuration");
+        // The process keeps its default node, and takes another one when that is stopped by another test.
+        let default = fly_rpc::node().map(|default| default.local_addr());
+        if default != Some(node.local_addr()) {
+            break node;
+        }
+    };
     node.wait_for(syd.id().clone(), SOON)
         .await
         .expect("connected");
@@ -310,7 +317,7 @@ async fn calls_without_loss(node: &Node) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_is_lost_while_one_connection_of_a_pair_gives_way_to_the_other() {
-    for _ in 0..20 {
+    for _ in 0..12 {
         let cluster = Cluster::new();
         let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a free port"));
         let [here, there] = sockets.map(|socket| socket.local_addr().expect("bound"));
