@@ -50,7 +50,8 @@ pub struct Attempts {
 }
 
 impl Keeper {
-    /// Starts to keep a link to `address`. If `expected` is given, whoever answers must be that node.
+    /// Starts to keep a link to `address`. If `expected` is given, whoever answers must be that
+    /// node.
     pub fn start(endpoint: Endpoint, address: SocketAddr, expected: Option<NodeId>) -> Self {
         let shared = Arc::new(Shared {
             address,
@@ -165,8 +166,8 @@ async fn connect(endpoint: &Endpoint, shared: &Shared) -> Result<Arc<Link>, Dial
     endpoint.dial(shared.address, shared.expected.clone()).await
 }
 
-/// Waits until no link to the node is left that takes calls: the one that was dialled may have given
-/// way to another.
+/// Waits until no link to the node is left that takes calls: the one that was dialled may have
+/// given way to another.
 async fn gone(endpoint: &Endpoint, link: &Link) {
     let mut changes = endpoint.changes();
     let stays = |link: Arc<Link>| !link.is_retiring() && !link.is_draining();

@@ -95,8 +95,8 @@ pub(crate) struct Introduction {
 }
 
 impl Link {
-    /// Makes a link, introduces it with `join`, and starts the tasks that keep it, on `runtime`. The peer hears
-    /// nothing from it before it has joined.
+    /// Makes a link, introduces it with `join`, and starts the tasks that keep it, on `runtime`.
+    /// The peer hears nothing from it before it has joined.
     pub(crate) fn start(
         introduction: Introduction,
         service: Arc<dyn Service>,
@@ -148,7 +148,8 @@ impl Link {
                     kept.watch_close(&on_news)
                 )
             };
-            // The writer would wait for as long as the link, which sends to it, is kept by this very task.
+            // The writer would wait for as long as the link, which sends to it, is kept by this
+            // very task.
             tokio::select! {
                 _ = live => {}
                 () = async { write_control.await; std::future::pending().await } => {}
@@ -197,8 +198,8 @@ impl Link {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// The count of handlers that run for the node at the other end, over whichever link; the layer above
-    /// raises and lowers it.
+    /// The count of handlers that run for the node at the other end, over whichever link; the layer
+    /// above raises and lowers it.
     pub fn serving(&self) -> &Arc<AtomicUsize> {
         &self.serving
     }

@@ -107,8 +107,8 @@ impl Peers {
     }
 
     /// Settles which of two links to one node stays. The rule says which; but a link that has died
-    /// unnoticed must not win, and the other end must know of the winner before it loses the other: an
-    /// answered ping shows both.
+    /// unnoticed must not win, and the other end must know of the winner before it loses the other:
+    /// an answered ping shows both.
     async fn contest(&self, newcomer: &Arc<Link>, rival: &Arc<Link>) {
         let (winner, loser) = match newcomer.standing().compare(rival.standing()) {
             Ordering::Less => (rival, newcomer),
@@ -126,7 +126,8 @@ impl Peers {
     }
 }
 
-/// Ends `loser` in favour of `winner`: after its calls, unless it leads to a life of the node that is over.
+/// Ends `loser` in favour of `winner`: after its calls, unless it leads to a life of the node that
+/// is over.
 fn give_way(loser: &Arc<Link>, winner: &Link) {
     let same_life = loser.standing().incarnation == winner.standing().incarnation;
     if same_life || loser.is_draining() {
@@ -136,8 +137,8 @@ fn give_way(loser: &Arc<Link>, winner: &Link) {
     }
 }
 
-/// The link that calls take: the newest to the node's latest life that is not on its way out, else one
-/// that drains (the layer above must still see that it is there).
+/// The link that calls take: the newest to the node's latest life that is not on its way out, else
+/// one that drains (the layer above must still see that it is there).
 fn usable(links: &[Arc<Link>]) -> Option<&Arc<Link>> {
     let staying = links.iter().filter(|link| !link.is_retiring());
     // Of equals the last is taken, which is the newest.
@@ -147,6 +148,7 @@ fn usable(links: &[Arc<Link>]) -> Option<&Arc<Link>> {
 
 /// Links to one node beyond which the oldest is closed: more than two at a time are already odd.
 const LINKS: usize = 8;
-/// How long a link may take to prove that it is alive. Meanwhile calls take the newer of the two, so
-/// nothing is gained by haste, and a peer that is merely busy keeps its connection.
+
+/// How long a link may take to prove that it is alive. Meanwhile calls take the newer of the two,
+/// so nothing is gained by haste, and a peer that is merely busy keeps its connection.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -22,8 +22,8 @@ impl Panicked {
             (_, Some(message)) => message.clone(),
             _ => "a value that is not a text".to_owned(),
         };
-        // The payload is the user's as well, and may panic when it is dropped. What that leaves is leaked:
-        // it could panic for ever.
+        // The payload is the user's as well, and may panic when it is dropped. What that leaves is
+        // leaked: it could panic for ever.
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             mem::forget(again);
         }

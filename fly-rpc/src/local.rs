@@ -76,7 +76,8 @@ pub(crate) async fn run_here<F: Function>(
         let arguments = take_along::<F>(args, node)?;
         let function = scope::within(current, run::<F>(scope, arguments));
         if F::SPEC.detached {
-            // It goes on when the caller gives up, so it gets a task of its own, on the node's runtime.
+            // It goes on when the caller gives up, so it gets a task of its own, on the node's
+            // runtime.
             let task = node.inner().endpoint.runtime().spawn(function);
             timeout_at(deadline, task)
                 .await

@@ -39,13 +39,15 @@ impl RemoteCall<'_> {
         let mut doubt = None;
         let outcome = self.attempts(arguments, &mut doubt).await;
         match outcome {
-            // The last attempt did not run, but an earlier one may have: the caller must hear of that one.
+            // The last attempt did not run, but an earlier one may have: the caller must hear of
+            // that one.
             Err(error) if error.executed() == Executed::No => Err(doubt.unwrap_or(error)),
             outcome => outcome,
         }
     }
 
-    /// Asks one node after another. An attempt that may have run, and was followed by another, is left in `doubt`.
+    /// Asks one node after another. An attempt that may have run, and was followed by another, is
+    /// left in `doubt`.
     async fn attempts(
         &self,
         arguments: Bytes,
@@ -117,8 +119,8 @@ impl RemoteCall<'_> {
             if let Some(link) = self.choose(&links, tried) {
                 return Ok(Found::Node(link));
             }
-            // Between the moment in which a link begins to retire and the one in which its place is taken there is
-            // nothing to choose, and nothing to conclude from that either.
+            // Between the moment in which a link begins to retire and the one in which its place is
+            // taken there is nothing to choose, and nothing to conclude from that either.
             let waits = self.is_settling(&links);
             if !waits || !matches!(timeout_at(settled, changes.changed()).await, Ok(Ok(()))) {
                 break links;
@@ -364,8 +366,8 @@ impl Candidate for &Arc<Link> {
 /// How long a call waits for one link to take the place of another: it takes microseconds.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// How long a call waits for addresses that were never dialled before: a dead one among them takes as
-/// long as the handshake timeout, and nobody should have to wait for that.
+/// How long a call waits for addresses that were never dialled before: a dead one among them takes
+/// as long as the handshake timeout, and nobody should have to wait for that.
 const FIRST_DIALS: Duration = Duration::from_secs(2);
 
 /// A call to a target that is no target never gets here; this keeps the error in one place.

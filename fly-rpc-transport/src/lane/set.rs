@@ -52,7 +52,8 @@ impl LaneSet {
             None => tokio::select! {
                 biased;
                 opened = self.open(policy::is_bulk(size)) => opened?,
-                // The peer allows no more lanes for now: sharing one is better than waiting for one.
+                // The peer allows no more lanes for now: sharing one is better than waiting for
+                // one.
                 shared = self.least_loaded() => shared,
             },
         };

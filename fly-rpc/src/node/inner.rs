@@ -64,8 +64,8 @@ impl Inner {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Counts a call of this node's own, if a drain is to wait for it: what begins after the drain does not
-    /// hold it up.
+    /// Counts a call of this node's own, if a drain is to wait for it: what begins after the drain
+    /// does not hold it up.
     pub(crate) fn count_own_call(&self) -> Option<Permit> {
         (!self.is_draining()).then(|| Permit::count(&self.own_calls))
     }

@@ -1,5 +1,5 @@
-//! Starting a node: every check that can be made before the first call, then the socket, the endpoint,
-//! and the first look at the others.
+//! Starting a node: every check that can be made before the first call, then the socket, the
+//! endpoint, and the first look at the others.
 
 use std::{
     collections::BTreeMap,
