@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{SocketAddr, UdpSocket},
+    net::SocketAddr,
     sync::{
         Arc, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,11 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, watch},
-    time::MissedTickBehavior,
-};
+use tokio::{runtime::Handle, sync::Semaphore, time::MissedTickBehavior};
 
 use crate::{
     close::CloseCode,
@@ -26,15 +22,21 @@ use crate::{
     name::NodeId,
     peers::Peers,
     quic,
+    randomness::Randomness,
     service::Service,
+    socket::Socket,
+    watch,
     wire::{Catalogue, Hello},
 };
 
-/// What an endpoint is made of. The socket comes from outside, so that tests may bring their own.
+/// What an endpoint is made of. What it carries its datagrams over and where it draws its random
+/// numbers come from outside, so that a simulation may bring its own.
 #[derive(Debug)]
 pub struct EndpointConfig {
-    /// A bound UDP socket.
-    pub socket: UdpSocket,
+    /// What carries its datagrams.
+    pub socket: Socket,
+    /// What decides where chance may.
+    pub randomness: Randomness,
     /// Who this node is, provably.
     pub identity: Identity,
     /// Who this node says it is.
@@ -54,6 +56,7 @@ struct Inner {
     quinn: RwLock<Option<quinn::Endpoint>>,
     local_addr: SocketAddr,
     identity: Identity,
+    randomness: Randomness,
     hello: RwLock<Hello>,
     limits: Arc<Limits>,
     service: Arc<dyn Service>,
@@ -72,22 +75,20 @@ impl Endpoint {
     pub fn start(config: EndpointConfig, service: Arc<dyn Service>) -> io::Result<Self> {
         let EndpointConfig {
             socket,
+            randomness,
             identity,
             hello,
             limits,
         } = config;
-        enlarge_buffers(&socket);
-        let server = quic::server(&identity, &limits);
-        let quinn = quinn::Endpoint::new(
-            quic::endpoint(),
-            Some(server),
-            socket,
-            Arc::new(quinn::TokioRuntime),
+        let quinn = socket.serve(
+            quic::endpoint(&randomness),
+            quic::server(&identity, &limits),
         )?;
         let inner = Arc::new(Inner {
             local_addr: quinn.local_addr()?,
             quinn: RwLock::new(Some(quinn.clone())),
             identity,
+            randomness,
             hello: RwLock::new(hello),
             limits: Arc::new(limits),
             service,
@@ -122,6 +123,11 @@ impl Endpoint {
     /// The runtime that the endpoint runs on.
     pub fn runtime(&self) -> &Handle {
         &self.inner.runtime
+    }
+
+    /// What decides where chance may.
+    pub fn randomness(&self) -> &Randomness {
+        &self.inner.randomness
     }
 
     /// Connects to `address` and exchanges hellos. If `expected` is given, whoever answers must be
@@ -198,10 +204,20 @@ impl Endpoint {
         }
         for link in &links {
             tokio::select! {
+                biased;
                 () = link.peer_is_done() => {}
                 // Nobody is left who could say so.
                 () = link.falls_silent(SILENCE) => {}
             }
+        }
+    }
+
+    /// Closes every connection at once and waits for nothing.
+    #[cfg(feature = "sim")]
+    pub fn abandon(&self) {
+        self.inner.draining.store(true, Ordering::Relaxed);
+        if let Some(quinn) = write(&self.inner.quinn).take() {
+            quinn.close(CloseCode::Shutdown.varint(), b"");
         }
     }
 
@@ -319,16 +335,6 @@ async fn watch_links(inner: Weak<Inner>) {
     }
 }
 
-/// A burst of large answers overflows the default socket buffers, and what is lost there is sent
-/// again a round trip later (1 MB echoes double with 4 MiB). The kernel may grant less; that is its
-/// right.
-fn enlarge_buffers(socket: &UdpSocket) {
-    let socket = socket2::SockRef::from(socket);
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
-}
-
-const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// How long a peer may leave pings unanswered before a drain no longer waits for it.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How often links are looked at.

@@ -6,11 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, watch},
-    task::AbortHandle,
-    time::sleep,
-};
+use tokio::{sync::Notify, task::AbortHandle, time::sleep};
 
 use crate::{
     backoff::Backoff,
@@ -19,6 +15,7 @@ use crate::{
     link::Link,
     lock::lock,
     name::{NodeId, Region},
+    watch,
 };
 
 /// Keeps a link to whoever answers at one address, until it is dropped.
@@ -134,10 +131,11 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
                 }
             }
         }
-        let delay = backoff.next_delay(rand::random());
+        let delay = backoff.next_delay(endpoint.randomness().fraction());
         let distance = delay.min(DISTANCE);
         sleep(distance).await;
         tokio::select! {
+            biased;
             () = sleep(delay - distance) => {}
             () = shared.hurry.notified() => {}
         }

@@ -22,10 +22,16 @@ mod lock;
 mod name;
 mod peers;
 mod quic;
+mod randomness;
 mod service;
+mod socket;
 mod tie_break;
 mod tls;
 mod wire;
+
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +46,9 @@ pub use lane::{Abandoned, CallLost, PendingCall};
 pub use limits::Limits;
 pub use link::{Link, SendRefused};
 pub use name::{NameError, NodeId, Region};
+pub use randomness::Randomness;
 pub use service::{Served, Service};
+pub use socket::Socket;
 pub use tls::ALPN;
 pub use wire::{
     Catalogue, Hello, Offer, PROTOCOL_VERSIONS, Request, RequestHead, Response, ResponseFrame,

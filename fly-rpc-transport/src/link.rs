@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use quinn::{Connection, SendStream};
-use tokio::{runtime::Handle, sync::watch, time::Instant};
+use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
     close::CloseCode,
@@ -24,6 +24,7 @@ use crate::{
     name::{NodeId, Region},
     service::Service,
     tie_break::Standing,
+    watch,
     wire::{Catalogue, Hello, RequestHead},
 };
 
@@ -151,6 +152,7 @@ impl Link {
             // The writer would wait for as long as the link, which sends to it, is kept by this
             // very task.
             tokio::select! {
+                biased;
                 _ = live => {}
                 () = async { write_control.await; std::future::pending().await } => {}
             }

@@ -9,6 +9,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::randomness::Randomness;
+
 /// A region's name, such as `hkg`: a short opaque text of 1 to 63 characters out of `a-z 0-9 - _`.
 ///
 /// Text is trimmed and lower-cased on the way in. Cloning is a reference count.
@@ -43,7 +45,12 @@ impl NodeId {
     /// A name that no other node has: 56 random bits as 14 hexadecimal digits, the shape of a Fly
     /// machine id.
     pub fn random() -> Self {
-        Self(format!("{:014x}", rand::random::<u64>() >> 8).into())
+        Self::drawn(&Randomness::unforeseeable())
+    }
+
+    /// As [`random`](Self::random), drawn from a source of the caller's.
+    pub fn drawn(randomness: &Randomness) -> Self {
+        Self(format!("{:014x}", randomness.number() >> 8).into())
     }
 
     /// Whether a node can have this name at all. A malformed name is kept as text and matches no

@@ -3,24 +3,23 @@
 
 use std::{
     cmp::Ordering,
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, RwLock, atomic::AtomicUsize},
     time::Duration,
 };
-
-use tokio::sync::watch;
 
 use crate::{
     close::CloseCode,
     link::Link,
     lock::{lock, read, write},
     name::NodeId,
+    watch,
 };
 
 /// The links of one node, by peer.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    table: Mutex<HashMap<NodeId, Vec<Arc<Link>>>>,
+    table: Mutex<BTreeMap<NodeId, Vec<Arc<Link>>>>,
     current: RwLock<Arc<[Arc<Link>]>>,
     changed: watch::Sender<u64>,
 }
@@ -80,14 +79,10 @@ impl Peers {
                 links.retain(|link| !link.is_closed());
                 !links.is_empty()
             });
-            let mut current: Vec<Arc<Link>> = table
-                .values()
-                .filter_map(|links| usable(links))
-                .cloned()
-                .collect();
-            current.sort_by(|a, b| a.node().cmp(b.node()));
-            // Stored under the table's lock, so that of two refreshes the later one's view stays.
-            *write(&self.current) = current.into();
+            // In the order of the table, which is that of the ids. Stored under the table's lock,
+            // so that of two refreshes the later one's view stays.
+            let current = table.values().filter_map(|links| usable(links));
+            *write(&self.current) = current.cloned().collect();
         }
         self.changed.send_modify(|changes| *changes += 1);
     }

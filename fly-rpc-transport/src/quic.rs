@@ -11,6 +11,7 @@ use crate::{
     identity::{DialRefusal, Identity},
     limits::Limits,
     name::NodeId,
+    randomness::Randomness,
     tls,
 };
 
@@ -42,8 +43,16 @@ pub(crate) fn client(
 }
 
 /// What the socket itself is run with.
-pub(crate) fn endpoint() -> EndpointConfig {
-    EndpointConfig::default()
+pub(crate) fn endpoint(randomness: &Randomness) -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    if randomness.is_seeded() {
+        let mut seed = [0; 32];
+        for part in seed.as_chunks_mut::<8>().0 {
+            *part = randomness.number().to_le_bytes();
+        }
+        config.rng_seed(Some(seed));
+    }
+    config
 }
 
 fn transport(limits: &Limits, dialler: bool) -> TransportConfig {

@@ -23,6 +23,9 @@ mod scope;
 mod start_error;
 mod target;
 
+#[cfg(feature = "sim")]
+pub mod testing;
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;

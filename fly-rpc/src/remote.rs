@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fly_rpc_transport::{
-    Abandoned, Backoff, CallLost, DialError, Link, Offer, RequestHead, Response, SendRefused,
-    Status,
+    Abandoned, Backoff, CallLost, DialError, Link, Offer, Randomness, RequestHead, Response,
+    SendRefused, Status,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -89,9 +89,12 @@ impl RemoteCall<'_> {
                         && inner.withdraw_retry() =>
                 {
                     *doubt = Some(error.clone());
-                    if timeout_at(self.deadline, sleep(backoff.next_delay(rand::random())))
-                        .await
-                        .is_err()
+                    if timeout_at(
+                        self.deadline,
+                        sleep(backoff.next_delay(self.chance().fraction())),
+                    )
+                    .await
+                    .is_err()
                     {
                         return Err(error);
                     }
@@ -173,7 +176,10 @@ impl RemoteCall<'_> {
         let fresh = links.iter().filter(|link| {
             !link.is_retiring() && !tried.iter().any(|tried| Arc::ptr_eq(tried, link))
         });
-        resolve::choose(fresh, &self.wanted, &inner.here(), rand::random).cloned()
+        resolve::choose(fresh, &self.wanted, &inner.here(), || {
+            self.chance().number()
+        })
+        .cloned()
     }
 
     /// True while a link to a node of the target is on its way out for another one.
@@ -184,6 +190,10 @@ impl RemoteCall<'_> {
                 && !link.is_draining()
                 && here.includes(self.wanted.target, link.node(), link.region())
         })
+    }
+
+    fn chance(&self) -> &Randomness {
+        self.node.inner().endpoint.randomness()
     }
 
     /// Why no connected node of the target can serve the call; `None` if none is connected.

@@ -11,8 +11,8 @@ use std::{
 use fly_rpc::{Executed, Identity, Limits, Node, NodeId, RpcError, region_rpc};
 use fly_rpc_tests::{Cluster, SOON};
 use fly_rpc_transport::{
-    Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Request, Served,
-    Service, Status,
+    Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Randomness,
+    Request, Served, Service, Status,
 };
 
 #[region_rpc]
@@ -74,7 +74,8 @@ fn peer(
         Identity::from_secret(cluster.secret(), None, cluster.name(), &node).expect("sound");
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let config = EndpointConfig {
-        socket,
+        socket: socket.into(),
+        randomness: Randomness::unforeseeable(),
         identity,
         hello,
         limits: Limits::default(),

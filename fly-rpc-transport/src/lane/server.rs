@@ -5,7 +5,7 @@
 //! that leave no way to find the next frame end the lane, and nothing here ends the connection.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -41,6 +41,7 @@ pub(crate) async fn serve_lane(
         lane.stop_reading(finished);
     };
     tokio::select! {
+        biased;
         _ = async { tokio::join!(lane.outbox.write_to(send), read) } => {}
         // A lane that was read to its end would not notice otherwise.
         () = link.closed() => lane.stop_reading(false),
@@ -57,7 +58,7 @@ struct ServedLane {
 /// happens.
 #[derive(Debug, Default)]
 struct Running {
-    handlers: HashMap<u64, Option<AbortHandle>>,
+    handlers: BTreeMap<u64, Option<AbortHandle>>,
     reading_is_over: bool,
 }
 

@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 
 use crate::{
     CallLost, Catalogue, ClusterSecret, DialError, Endpoint, EndpointConfig, Hello, Identity,
-    Limits, Link, NodeId, PROTOCOL_VERSIONS, PendingCall, Request, RequestHead, Response, Served,
-    Service, Status,
+    Limits, Link, NodeId, PROTOCOL_VERSIONS, PendingCall, Randomness, Request, RequestHead,
+    Response, Served, Service, Status,
     control::{ControlReader, hello_frame},
     quic,
     tls::SERVER_NAME,
@@ -66,7 +66,8 @@ impl Fixture {
     ) -> Endpoint {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let config = EndpointConfig {
-            socket,
+            socket: socket.into(),
+            randomness: Randomness::unforeseeable(),
             identity,
             hello,
             limits: self.limits.clone(),

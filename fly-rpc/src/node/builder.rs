@@ -8,7 +8,10 @@ use std::{
 
 use fly_rpc_transport::{ClusterSecret, Identity, Limits, NodeId, Region};
 
-use super::{Node, start};
+#[cfg(feature = "sim")]
+use fly_rpc_transport::sim::Host;
+
+use super::{Node, platform::Platform, start};
 use crate::{
     environment::{self, Environment},
     registry::States,
@@ -40,6 +43,7 @@ pub struct NodeBuilder {
     pub(super) expected_functions: Option<usize>,
     pub(super) hidden: Vec<(String, u32)>,
     pub(super) encodes_local_calls: bool,
+    pub(super) platform: Platform,
 }
 
 impl NodeBuilder {
@@ -192,6 +196,15 @@ impl NodeBuilder {
     /// that what cannot travel is noticed on one machine.
     pub fn encode_local_calls(mut self) -> Self {
         self.encodes_local_calls = true;
+        self
+    }
+
+    /// For tests: runs the node on a host of a simulated network, whose address it binds unless
+    /// told otherwise. It never becomes the process's default node: use [`Node::scope`] or
+    /// [`Call::via`](crate::Call::via).
+    #[cfg(feature = "sim")]
+    pub fn simulated(mut self, host: &Host) -> Self {
+        self.platform = Platform::Simulated(host.clone());
         self
     }
 

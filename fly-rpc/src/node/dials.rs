@@ -1,18 +1,17 @@
 //! The addresses that a node keeps dialling: configured peers, and nodes that discovery found.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use fly_rpc_transport::{DialError, Endpoint, Keeper, NodeId, Region};
-use tokio::sync::watch;
+use fly_rpc_transport::{DialError, Endpoint, Keeper, NodeId, Region, watch};
 
 /// One keeper for each address.
 #[derive(Debug, Default)]
 pub(crate) struct Dials {
-    keepers: Mutex<HashMap<SocketAddr, Dial>>,
+    keepers: Mutex<BTreeMap<SocketAddr, Dial>>,
     /// Names that were never looked up to an end.
     names: watch::Sender<HashSet<String>>,
 }
@@ -128,7 +127,7 @@ impl Dials {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Dial>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Dial>> {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

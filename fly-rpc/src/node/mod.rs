@@ -5,6 +5,7 @@ mod dials;
 mod drain;
 mod inner;
 mod peer_info;
+mod platform;
 mod resources;
 mod start;
 
@@ -191,6 +192,14 @@ impl Node {
         scope::withdraw_default(self);
         self.inner.endpoint.close().await;
         report
+    }
+
+    /// Ends the node as a crash does: nothing is finished, and nobody is told.
+    #[cfg(feature = "sim")]
+    pub(crate) fn abandon(&self) {
+        self.inner.stop();
+        scope::withdraw_default(self);
+        self.inner.endpoint.abandon();
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -4,13 +4,13 @@
 use std::{
     collections::BTreeMap,
     env,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 
 use fly_rpc_transport::{
-    Endpoint, EndpointConfig, Hello, Identity, NodeId, PROTOCOL_VERSIONS, Region,
+    Endpoint, EndpointConfig, Hello, Identity, NodeId, PROTOCOL_VERSIONS, Region, Socket,
 };
 use tokio::time::{Instant, interval, timeout};
 
@@ -51,6 +51,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     let incarnation = hello.incarnation;
     let config = EndpointConfig {
         socket,
+        randomness: builder.platform.randomness(),
         identity: who.identity.clone(),
         hello,
         limits: builder.limits.clone(),
@@ -100,7 +101,9 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     // Peers that are up are connected when this returns; those that are not are dialled on in the
     // background.
     let _ = timeout(FIRST_DIALS, node.inner.first_dials()).await;
-    scope::offer_default(&node);
+    if builder.platform.has_one_node() {
+        scope::offer_default(&node);
+    }
     Ok(node)
 }
 
@@ -170,20 +173,19 @@ impl NodeBuilder {
         })
     }
 
-    fn bind_socket(&self) -> Result<(UdpSocket, SocketAddr), StartError> {
+    fn bind_socket(&self) -> Result<(Socket, SocketAddr), StartError> {
         let default = if self.is_development() {
             DEVELOPMENT_BIND
         } else {
             BIND
         };
-        let address = self.bind.unwrap_or(default);
+        let address = self
+            .bind
+            .unwrap_or_else(|| self.platform.address().unwrap_or(default));
         if self.is_development() && !address.ip().is_loopback() {
             return Err(StartError::DevelopmentBind(address));
         }
-        let bound = UdpSocket::bind(address).and_then(|socket| {
-            let bound = socket.local_addr()?;
-            Ok((socket, bound))
-        });
+        let bound = self.platform.bind(address);
         bound.map_err(|reason| StartError::Bind { address, reason })
     }
 
@@ -197,7 +199,7 @@ impl NodeBuilder {
             protocol: PROTOCOL_VERSIONS,
             cluster: who.cluster.clone(),
             node: who.id.clone(),
-            incarnation: incarnation(),
+            incarnation: incarnation(self.platform.time_of_day()),
             region: who.region.clone(),
             primary: who.primary.clone(),
             build: self.build.clone(),
@@ -289,7 +291,8 @@ impl NodeBuilder {
                 _ => Ok((certified, identity.clone())),
             };
         }
-        let id = self.id.clone().unwrap_or_else(NodeId::random);
+        let id = self.id.clone();
+        let id = id.unwrap_or_else(|| NodeId::drawn(&self.platform.randomness()));
         let secret = match (&self.secret, directory) {
             (Some(secret), _) => secret.clone(),
             (None, Some(directory)) => directory.secret()?,
@@ -315,8 +318,8 @@ fn checked_region(what: &'static str, region: Option<Region>) -> Result<Region, 
 
 /// Which life of the node this is. The clock of one machine rarely runs backwards by more than a
 /// restart takes; if it does, the connection that is alive wins.
-fn incarnation() -> u64 {
-    let since = SystemTime::now()
+fn incarnation(now: SystemTime) -> u64 {
+    let since = now
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
