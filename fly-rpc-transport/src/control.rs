@@ -1,10 +1,13 @@
 //! The control stream of a connection: hello first, then news, for as long as the connection lives.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use quinn::{RecvStream, SendStream};
 use tokio::sync::mpsc;
 
 use crate::{
+    counters::Counters,
     limits::Limits,
     wire::{
         Assembler, Catalogue, Frame, FrameError, FrameKind, Hello, HelloError, Malformed, Reader,
@@ -103,6 +106,12 @@ impl ControlReader {
             assembler: Assembler::new(limits.hello_size),
             small: limits.control_size,
         }
+    }
+
+    /// Counts its frames there.
+    pub(crate) fn counting(mut self, counters: &Arc<Counters>) -> Self {
+        self.assembler = self.assembler.counting(counters);
+        self
     }
 
     /// The peer's hello, which must come first.

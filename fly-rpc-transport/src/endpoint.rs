@@ -14,6 +14,7 @@ use tokio::{runtime::Handle, sync::Semaphore, time::MissedTickBehavior};
 
 use crate::{
     close::CloseCode,
+    counters::{Counters, Refusals},
     handshake::{self, DialError},
     identity::Identity,
     limits::Limits,
@@ -45,6 +46,20 @@ pub struct EndpointConfig {
     pub limits: Limits,
 }
 
+/// What an endpoint is busy with, and what it counted since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// Links that are open, retiring ones included.
+    pub connections: usize,
+    /// Calls of this node that await an answer.
+    pub pending_calls: usize,
+    /// Frames that were read from peers, broken ones included.
+    pub frames_read: u64,
+    /// Connections from outside that were refused.
+    pub refusals: Refusals,
+}
+
 /// A node's place in the network. Cheap to clone; [`close`](Self::close) ends it.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -61,6 +76,7 @@ struct Inner {
     limits: Arc<Limits>,
     service: Arc<dyn Service>,
     peers: Arc<Peers>,
+    counters: Arc<Counters>,
     dials: AtomicU64,
     draining: AtomicBool,
     runtime: Handle,
@@ -93,6 +109,7 @@ impl Endpoint {
             limits: Arc::new(limits),
             service,
             peers: Arc::default(),
+            counters: Arc::default(),
             dials: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             runtime: Handle::current(),
@@ -152,7 +169,15 @@ impl Endpoint {
         let (config, refusal) = quic::client(&inner.identity, expected, &inner.limits);
         let mut hello = self.hello();
         hello.dial = number;
-        let dialled = handshake::dial(&quinn, config, address, &hello, &inner.limits).await;
+        let dialled = handshake::dial(
+            &quinn,
+            config,
+            address,
+            &hello,
+            &inner.limits,
+            &inner.counters,
+        )
+        .await;
         let introduction = dialled.map_err(|error| match refusal.reason() {
             Some(reason) => DialError::Certificate {
                 address,
@@ -180,6 +205,17 @@ impl Endpoint {
     /// Counts changes of [`links`](Self::links) and of what is known of them.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.peers.changes()
+    }
+
+    /// What this endpoint is busy with, and what it counted so far.
+    pub fn stats(&self) -> EndpointStats {
+        let links = self.inner.peers.all();
+        let open = links.iter().filter(|link| !link.is_closed());
+        EndpointStats {
+            connections: open.count(),
+            pending_calls: links.iter().map(|link| link.in_flight()).sum(),
+            ..self.inner.counters.stats()
+        }
     }
 
     /// Tells every peer, present and future, what this node serves from now on.
@@ -288,10 +324,12 @@ async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
         let busy = most - handshakes.available_permits();
         let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
             incoming.ignore();
+            inner.counters.refuse_crowded();
             continue;
         };
         if inner.draining.load(Ordering::Relaxed) {
             incoming.refuse();
+            inner.counters.refuse_draining();
             continue;
         }
         if busy >= inner.limits.handshakes_without_retry
@@ -305,11 +343,14 @@ async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
         tokio::spawn(async move {
             let address = incoming.remote_address();
             let hello = read(&inner.hello).clone();
-            match handshake::accept(incoming, &hello, &inner.limits).await {
+            match handshake::accept(incoming, &hello, &inner.limits, &inner.counters).await {
                 Ok(introduction) => {
                     inner.join(introduction);
                 }
-                Err(error) => tracing::info!(%address, %error, "a connection was refused"),
+                Err(error) => {
+                    inner.counters.refuse(&error);
+                    tracing::info!(%address, %error, "a connection was refused");
+                }
             }
             drop(permit);
         });

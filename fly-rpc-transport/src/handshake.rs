@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::{
     close::CloseCode,
     control::{ControlError, ControlReader, hello_frame},
+    counters::Counters,
     identity::{self, CertificateRefused},
     limits::Limits,
     link::Introduction,
@@ -114,6 +115,7 @@ pub(crate) async fn dial(
     address: SocketAddr,
     hello: &Hello,
     limits: &Limits,
+    counters: &Arc<Counters>,
 ) -> Result<Introduction, DialError> {
     let connecting = endpoint
         .connect_with(config, address, SERVER_NAME)
@@ -122,7 +124,7 @@ pub(crate) async fn dial(
             reason: error.to_string(),
         })?;
     let connection = handshake(connecting, address, limits).await?;
-    meet(&connection, address, hello, limits, true).await
+    meet(&connection, address, hello, limits, counters, true).await
 }
 
 /// Accepts a stranger's connection; an error is for the log.
@@ -130,13 +132,14 @@ pub(crate) async fn accept(
     incoming: Incoming,
     hello: &Hello,
     limits: &Limits,
+    counters: &Arc<Counters>,
 ) -> Result<Introduction, DialError> {
     let address = incoming.remote_address();
     let connecting = incoming
         .accept()
         .map_err(|source| DialError::Handshake { address, source })?;
     let connection = handshake(connecting, address, limits).await?;
-    meet(&connection, address, hello, limits, false).await
+    meet(&connection, address, hello, limits, counters, false).await
 }
 
 async fn handshake(
@@ -160,11 +163,12 @@ async fn meet(
     address: SocketAddr,
     hello: &Hello,
     limits: &Limits,
+    counters: &Arc<Counters>,
     dialled: bool,
 ) -> Result<Introduction, DialError> {
     match timeout(
         limits.hello_timeout,
-        introduce(connection, hello, limits, dialled),
+        introduce(connection, hello, limits, counters, dialled),
     )
     .await
     {
@@ -186,6 +190,7 @@ async fn introduce(
     connection: &Connection,
     hello: &Hello,
     limits: &Limits,
+    counters: &Arc<Counters>,
     dialled: bool,
 ) -> Result<Introduction, Refusal> {
     let certified = certified_node(connection)?;
@@ -199,7 +204,7 @@ async fn introduce(
             .await
             .map_err(|_| Refusal::Ended)?;
     }
-    let mut control = ControlReader::new(recv, limits);
+    let mut control = ControlReader::new(recv, limits).counting(counters);
     let theirs = control.hello().await?;
     check(hello, &theirs, &certified)?;
     if !dialled {
@@ -224,6 +229,7 @@ async fn introduce(
         standing,
         dialled,
         serving: Arc::default(),
+        counters: Arc::clone(counters),
     })
 }
 

@@ -11,6 +11,7 @@
 mod backoff;
 mod close;
 mod control;
+mod counters;
 mod endpoint;
 mod handshake;
 mod identity;
@@ -38,7 +39,8 @@ mod tests;
 
 pub use backoff::Backoff;
 pub use close::CloseCode;
-pub use endpoint::{Endpoint, EndpointConfig};
+pub use counters::Refusals;
+pub use endpoint::{Endpoint, EndpointConfig, EndpointStats};
 pub use handshake::DialError;
 pub use identity::{CertificateRefused, ClusterSecret, Identity, IdentityError, SecretError};
 pub use keeper::{Attempts, Keeper};

@@ -18,6 +18,7 @@ use tokio::{runtime::Handle, time::Instant};
 use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
+    counters::Counters,
     lane::{LaneSet, NotSent, PendingCall, serve_lane},
     limits::Limits,
     lock::{lock, read, write},
@@ -38,6 +39,7 @@ pub struct Link {
     dialled: bool,
     catalogue: RwLock<Arc<Catalogue>>,
     limits: Arc<Limits>,
+    counters: Arc<Counters>,
     lanes: LaneSet,
     control: ControlSender,
     in_flight: Arc<AtomicUsize>,
@@ -93,6 +95,7 @@ pub(crate) struct Introduction {
     pub(crate) dialled: bool,
     /// The count of handlers that run for this peer, shared by all its links.
     pub(crate) serving: Arc<AtomicUsize>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Link {
@@ -114,6 +117,7 @@ impl Link {
             standing,
             dialled,
             serving,
+            counters,
         } = introduction;
         let (sender, write_control) = control_writer(send);
         let link = Arc::new(Self {
@@ -122,8 +126,14 @@ impl Link {
             hello,
             standing,
             dialled,
-            lanes: LaneSet::new(connection.clone(), runtime.clone(), Arc::clone(&limits)),
+            lanes: LaneSet::new(
+                connection.clone(),
+                runtime.clone(),
+                Arc::clone(&limits),
+                Arc::clone(&counters),
+            ),
             limits,
+            counters,
             control: sender,
             in_flight: Arc::default(),
             serving,
@@ -266,6 +276,10 @@ impl Link {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     pub(crate) fn standing(&self) -> &Standing {

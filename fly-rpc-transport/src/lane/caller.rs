@@ -51,7 +51,7 @@ impl CallerLane {
         runtime: &Handle,
         send: SendStream,
         recv: RecvStream,
-        frame_size: usize,
+        frames: Assembler,
         bulk: bool,
     ) -> Arc<Self> {
         let lane = Arc::new(Self {
@@ -65,7 +65,7 @@ impl CallerLane {
         runtime.spawn(async move { writer.outbox.write_to(send).await });
         let reader = Arc::clone(&lane);
         runtime.spawn(async move {
-            reader.read_answers(recv, frame_size).await;
+            reader.read_answers(recv, frames).await;
             reader.end();
         });
         lane
@@ -151,8 +151,7 @@ impl CallerLane {
 
     /// Hands answers to their calls until the peer finishes the lane or it breaks. All answers of
     /// one chunk are stored under one lock, and their callers woken after it.
-    async fn read_answers(&self, mut recv: RecvStream, frame_size: usize) {
-        let mut assembler = Assembler::new(frame_size);
+    async fn read_answers(&self, mut recv: RecvStream, mut assembler: Assembler) {
         let mut wakers = Vec::new();
         while let Ok(Some(chunk)) = recv.read_chunk(usize::MAX, true).await {
             assembler.push(chunk.bytes);

@@ -71,7 +71,7 @@ impl ServedLane {
         mut recv: RecvStream,
     ) -> bool {
         let limits = link.limits();
-        let mut assembler = Assembler::new(limits.frame_size());
+        let mut assembler = Assembler::new(limits.frame_size()).counting(link.counters());
         loop {
             let chunk = match recv.read_chunk(usize::MAX, true).await {
                 Ok(Some(chunk)) => chunk,

@@ -12,7 +12,7 @@ use super::{
     caller::{CallerLane, NotSent},
     policy::{self, Choice},
 };
-use crate::{limits::Limits, lock::lock};
+use crate::{counters::Counters, limits::Limits, lock::lock, wire::Assembler};
 
 /// Opens lanes as the [policy](super::policy) asks, until it is told to finish.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct LaneSet {
     connection: Connection,
     runtime: Handle,
     limits: Arc<Limits>,
+    counters: Arc<Counters>,
     open: Mutex<Open>,
 }
 
@@ -30,11 +31,17 @@ struct Open {
 }
 
 impl LaneSet {
-    pub(crate) fn new(connection: Connection, runtime: Handle, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        runtime: Handle,
+        limits: Arc<Limits>,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             connection,
             runtime,
             limits,
+            counters,
             open: Mutex::default(),
         }
     }
@@ -129,7 +136,8 @@ impl LaneSet {
         if open.finished {
             return Err(NotSent::Closed);
         }
-        let lane = CallerLane::start(&self.runtime, send, recv, self.limits.frame_size(), bulk);
+        let frames = Assembler::new(self.limits.frame_size()).counting(&self.counters);
+        let lane = CallerLane::start(&self.runtime, send, recv, frames, bulk);
         open.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }

@@ -5,7 +5,11 @@
 //! afterwards, and so that a queued frame can be turned into a [`FrameKind::Void`] in place when
 //! its call is given up before it left.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::counters::Counters;
 
 /// The kinds of frames. Numbers below 16 travel on lanes, others on the control stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +90,9 @@ pub(crate) struct Assembler {
     chunk: Bytes,
     partial: BytesMut,
     limit: usize,
+    /// Frames that are not in the endpoint's count yet.
+    uncounted: u64,
+    counters: Arc<Counters>,
 }
 
 impl Assembler {
@@ -94,7 +101,16 @@ impl Assembler {
             chunk: Bytes::new(),
             partial: BytesMut::new(),
             limit,
+            uncounted: 0,
+            counters: Arc::default(),
         }
+    }
+
+    /// Counts its frames there: the whole ones of a chunk together, one that is broken or cut off
+    /// as well.
+    pub(crate) fn counting(mut self, counters: &Arc<Counters>) -> Self {
+        self.counters = Arc::clone(counters);
+        self
     }
 
     /// Gives the next bytes of the stream. Every frame of the chunk before must have been taken.
@@ -105,6 +121,22 @@ impl Assembler {
 
     /// The next whole frame, or `None` until more bytes come.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+        let frame = self.cut();
+        match frame {
+            Ok(Some(_)) => self.uncounted += 1,
+            Ok(None) | Err(_) => self.count(),
+        }
+        frame
+    }
+
+    fn count(&mut self) {
+        if self.uncounted > 0 {
+            self.counters
+                .read_frames(std::mem::take(&mut self.uncounted));
+        }
+    }
+
+    fn cut(&mut self) -> Result<Option<Frame>, FrameError> {
         if self.partial.is_empty() {
             if let Some(length) = self.checked_length(&self.chunk)?
                 && self.chunk.len() >= LENGTH + length
@@ -154,6 +186,14 @@ impl Assembler {
             }),
             _ => Ok(Some(size)),
         }
+    }
+}
+
+impl Drop for Assembler {
+    fn drop(&mut self) {
+        // What is left is the beginning of a frame that was broken or cut off.
+        self.uncounted += u64::from(!self.is_at_boundary());
+        self.count();
     }
 }
 
@@ -224,6 +264,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn whole_broken_and_cut_frames_are_counted_once_each() {
+        let counters = Arc::default();
+        let counted = |chunks: &[&'static [u8]]| {
+            let before = Counters::stats(&counters).frames_read;
+            let mut assembler = Assembler::new(16).counting(&counters);
+            for chunk in chunks {
+                assembler.push(Bytes::from_static(chunk));
+                while let Ok(Some(_)) = assembler.next() {}
+            }
+            drop(assembler);
+            counters.stats().frames_read - before
+        };
+        assert_eq!(counted(&[]), 0);
+        assert_eq!(counted(&[&[1, 0, 0, 0, 9, 1, 0, 0, 0, 9]]), 2);
+        assert_eq!(counted(&[&[1, 0], &[0, 0, 9]]), 1);
+        assert_eq!(counted(&[&[1, 0, 0, 0, 9, 1]]), 2);
+        assert_eq!(counted(&[&[1, 0, 0, 0, 9], &[0, 0, 0, 0]]), 2);
     }
 
     #[test]

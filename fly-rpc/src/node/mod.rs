@@ -8,6 +8,7 @@ mod peer_info;
 mod platform;
 mod resources;
 mod start;
+mod stats;
 
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ pub(crate) use dials::Dials;
 pub use drain::{Cut, DrainReport};
 pub(crate) use inner::Inner;
 pub use peer_info::{FunctionInfo, PeerInfo, PeerState};
+pub use stats::NodeStats;
 
 use crate::{
     deadline,
@@ -145,6 +147,11 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// What this node is busy with at this moment, and what it counted since it started.
+    pub fn stats(&self) -> NodeStats {
+        NodeStats::of(&self.inner)
     }
 
     /// What this node serves, sorted by name and version.

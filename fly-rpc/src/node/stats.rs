@@ -1,0 +1,42 @@
+//! What a node is busy with, in numbers.
+
+use std::sync::atomic::Ordering;
+
+use fly_rpc_transport::Refusals;
+
+use super::inner::Inner;
+
+/// A node's load at one moment and its counts since it started, for dashboards and for tests.
+///
+/// The parts are read one after the other, so they may be of slightly different moments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeStats {
+    /// Functions that run now, for peers and for this node itself.
+    pub handlers: usize,
+    /// Calls of this node that await an answer of a peer.
+    pub pending_calls: usize,
+    /// Connections to peers that are open, those that are about to be closed included.
+    pub connections: usize,
+    /// Frames that were read from peers, broken ones included. What is refused before it has proved
+    /// membership adds nothing.
+    pub frames_read: u64,
+    /// Connections from outside that were refused, for whatever reason.
+    pub refused: u64,
+    /// The same by reason.
+    pub refusals: Refusals,
+}
+
+impl NodeStats {
+    pub(super) fn of(inner: &Inner) -> Self {
+        let endpoint = inner.endpoint.stats();
+        Self {
+            handlers: inner.running.load(Ordering::Relaxed),
+            pending_calls: endpoint.pending_calls,
+            connections: endpoint.connections,
+            frames_read: endpoint.frames_read,
+            refused: endpoint.refusals.total(),
+            refusals: endpoint.refusals,
+        }
+    }
+}
