@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::Semaphore, time::MissedTickBehavior};
 
 use crate::{
     close::CloseCode,
-    counters::{Counters, Refusals},
+    counters::Counters,
     handshake::{self, DialError},
     identity::Identity,
     limits::Limits,
@@ -24,6 +24,7 @@ use crate::{
     peers::Peers,
     quic,
     randomness::Randomness,
+    refusals::Refusals,
     service::Service,
     socket::Socket,
     watch,
@@ -56,6 +57,8 @@ pub struct EndpointStats {
     pub pending_calls: usize,
     /// Frames that were read from peers, broken ones included.
     pub frames_read: u64,
+    /// Connections from outside that were asked to prove their address first (QUIC Retry).
+    pub retries: u64,
     /// Connections from outside that were refused.
     pub refusals: Refusals,
 }
@@ -72,6 +75,7 @@ struct Inner {
     local_addr: SocketAddr,
     identity: Identity,
     randomness: Randomness,
+    server: quinn::ServerConfig,
     hello: RwLock<Hello>,
     limits: Arc<Limits>,
     service: Arc<dyn Service>,
@@ -96,15 +100,14 @@ impl Endpoint {
             hello,
             limits,
         } = config;
-        let quinn = socket.serve(
-            quic::endpoint(&randomness),
-            quic::server(&identity, &limits),
-        )?;
+        let server = quic::server(&identity, &limits);
+        let quinn = socket.serve(quic::endpoint(&randomness), server.clone())?;
         let inner = Arc::new(Inner {
             local_addr: quinn.local_addr()?,
             quinn: RwLock::new(Some(quinn.clone())),
             identity,
             randomness,
+            server,
             hello: RwLock::new(hello),
             limits: Arc::new(limits),
             service,
@@ -166,7 +169,7 @@ impl Endpoint {
             .filter(|_| !inner.draining.load(Ordering::Relaxed))
             .ok_or(DialError::Stopped)?;
         let number = inner.dials.fetch_add(1, Ordering::Relaxed) + 1;
-        let (config, refusal) = quic::client(&inner.identity, expected, &inner.limits);
+        let config = quic::client(&inner.identity, expected, &inner.limits);
         let mut hello = self.hello();
         hello.dial = number;
         let dialled = handshake::dial(
@@ -178,14 +181,7 @@ impl Endpoint {
             &inner.counters,
         )
         .await;
-        let introduction = dialled.map_err(|error| match refusal.reason() {
-            Some(reason) => DialError::Certificate {
-                address,
-                reason: reason.clone(),
-            },
-            None => error,
-        })?;
-        Ok(inner.join(introduction))
+        Ok(inner.join(dialled?))
     }
 
     /// The link to each connected node, ordered by node id.
@@ -214,7 +210,9 @@ impl Endpoint {
         EndpointStats {
             connections: open.count(),
             pending_calls: links.iter().map(|link| link.in_flight()).sum(),
-            ..self.inner.counters.stats()
+            frames_read: self.inner.counters.frames_read(),
+            retries: self.inner.counters.retries(),
+            refusals: self.inner.counters.refusals.counts(),
         }
     }
 
@@ -323,13 +321,13 @@ async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
         let Some(inner) = inner.upgrade() else { return };
         let busy = most - handshakes.available_permits();
         let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+            inner.counters.refusals.crowded(incoming.remote_address());
             incoming.ignore();
-            inner.counters.refuse_crowded();
             continue;
         };
         if inner.draining.load(Ordering::Relaxed) {
+            inner.counters.refusals.draining(incoming.remote_address());
             incoming.refuse();
-            inner.counters.refuse_draining();
             continue;
         }
         if busy >= inner.limits.handshakes_without_retry
@@ -338,19 +336,19 @@ async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
         {
             // Fails only if the address was validated meanwhile; the peer then simply tries again.
             let _ = incoming.retry();
+            inner.counters.retry();
             continue;
         }
         tokio::spawn(async move {
             let address = incoming.remote_address();
             let hello = read(&inner.hello).clone();
-            match handshake::accept(incoming, &hello, &inner.limits, &inner.counters).await {
+            let config = quic::server_of_one(&inner.server, &inner.identity);
+            match handshake::accept(incoming, config, &hello, &inner.limits, &inner.counters).await
+            {
                 Ok(introduction) => {
                     inner.join(introduction);
                 }
-                Err(error) => {
-                    inner.counters.refuse(&error);
-                    tracing::info!(%address, %error, "a connection was refused");
-                }
+                Err(error) => inner.counters.refusals.failed(address, &error),
             }
             drop(permit);
         });

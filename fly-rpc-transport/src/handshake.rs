@@ -6,14 +6,14 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use quinn::{ClientConfig, Connecting, Connection, ConnectionError, Incoming};
+use quinn::{ClientConfig, Connecting, Connection, ConnectionError, Incoming, ServerConfig};
 use tokio::time::timeout;
 
 use crate::{
     close::CloseCode,
     control::{ControlError, ControlReader, hello_frame},
     counters::Counters,
-    identity::{self, CertificateRefused},
+    identity::{self, CertificateRefused, KeptReason},
     limits::Limits,
     link::Introduction,
     name::NodeId,
@@ -111,7 +111,7 @@ impl DialError {
 /// Dials and introduces this node.
 pub(crate) async fn dial(
     endpoint: &quinn::Endpoint,
-    config: ClientConfig,
+    (config, refusal): (ClientConfig, KeptReason),
     address: SocketAddr,
     hello: &Hello,
     limits: &Limits,
@@ -123,23 +123,38 @@ pub(crate) async fn dial(
             address,
             reason: error.to_string(),
         })?;
-    let connection = handshake(connecting, address, limits).await?;
-    meet(&connection, address, hello, limits, counters, true).await
+    let met = async {
+        let connection = handshake(connecting, address, limits).await?;
+        meet(&connection, address, hello, limits, counters, true).await
+    };
+    met.await.map_err(|error| named(error, &refusal, address))
 }
 
 /// Accepts a stranger's connection; an error is for the log.
 pub(crate) async fn accept(
     incoming: Incoming,
+    (config, refusal): (Arc<ServerConfig>, KeptReason),
     hello: &Hello,
     limits: &Limits,
     counters: &Arc<Counters>,
 ) -> Result<Introduction, DialError> {
     let address = incoming.remote_address();
     let connecting = incoming
-        .accept()
+        .accept_with(config)
         .map_err(|source| DialError::Handshake { address, source })?;
-    let connection = handshake(connecting, address, limits).await?;
-    meet(&connection, address, hello, limits, counters, false).await
+    let met = async {
+        let connection = handshake(connecting, address, limits).await?;
+        meet(&connection, address, hello, limits, counters, false).await
+    };
+    met.await.map_err(|error| named(error, &refusal, address))
+}
+
+/// An error with what the certificate's verifier knew of it.
+fn named(error: DialError, refusal: &KeptReason, address: SocketAddr) -> DialError {
+    match refusal.reason().cloned() {
+        Some(reason) => DialError::Certificate { address, reason },
+        None => error,
+    }
 }
 
 async fn handshake(

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 
 use crate::{
-    identity::{DialRefusal, Identity},
+    identity::{Identity, KeptReason},
     limits::Limits,
     name::NodeId,
     randomness::Randomness,
@@ -17,7 +17,8 @@ use crate::{
 
 /// What the endpoint accepts with.
 pub(crate) fn server(identity: &Identity, limits: &Limits) -> ServerConfig {
-    let mut config = ServerConfig::with_crypto(tls::quic_server_config(identity));
+    let (crypto, _) = tls::quic_server_config(identity);
+    let mut config = ServerConfig::with_crypto(crypto);
     config
         .transport_config(Arc::new(transport(limits, false)))
         // Nodes have addresses that last; a moving peer is either a NAT rebinding, answered by a
@@ -29,13 +30,24 @@ pub(crate) fn server(identity: &Identity, limits: &Limits) -> ServerConfig {
     config
 }
 
+/// The same for one connection; and where its reason is found if the peer is refused.
+pub(crate) fn server_of_one(
+    server: &ServerConfig,
+    identity: &Identity,
+) -> (Arc<ServerConfig>, KeptReason) {
+    let (crypto, refusal) = tls::quic_server_config(identity);
+    let mut config = server.clone();
+    config.crypto = crypto;
+    (Arc::new(config), refusal)
+}
+
 /// What a dial to `expected`, or to whoever is there, is made with; and where its reason is found
 /// if the peer is refused.
 pub(crate) fn client(
     identity: &Identity,
     expected: Option<NodeId>,
     limits: &Limits,
-) -> (ClientConfig, DialRefusal) {
+) -> (ClientConfig, KeptReason) {
     let (crypto, refusal) = tls::quic_client_config(identity, expected);
     let mut config = ClientConfig::new(crypto);
     config.transport_config(Arc::new(transport(limits, true)));

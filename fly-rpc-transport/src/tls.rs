@@ -13,7 +13,7 @@ use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 
-use crate::identity::{DialRefusal, Identity, PeerVerifier, Presented};
+use crate::identity::{Identity, KeptReason, PeerVerifier, Presented};
 use crate::name::NodeId;
 
 /// The protocol that both ends must name in ALPN (RFC 7301). The number is raised when old and new
@@ -25,11 +25,17 @@ pub const ALPN: &[u8] = b"fly-rpc/1";
 pub(crate) const SERVER_NAME: &str = "fly-rpc.invalid";
 
 /// The accepting side: a client certificate is mandatory, from any member.
+#[cfg(test)]
 pub(crate) fn server_config(identity: &Identity) -> ServerConfig {
+    reporting_server_config(identity, KeptReason::default())
+}
+
+fn reporting_server_config(identity: &Identity, refusal: KeptReason) -> ServerConfig {
+    let verifier = PeerVerifier::new(identity.clone(), None, refusal);
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .expect("the ring provider has cipher suites of TLS 1.3")
-        .with_client_cert_verifier(Arc::new(PeerVerifier::of_incoming(identity.clone())))
+        .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::new(Presented(identity.clone())));
     config.alpn_protocols = vec![ALPN.to_vec()];
     // What is sent early can be replayed by whoever recorded it (RFC 9001 §9.2).
@@ -42,22 +48,24 @@ pub(crate) fn server_config(identity: &Identity) -> ServerConfig {
 /// The dialling side: the peer must be a member, and the one that was `expected`, if that is known.
 #[cfg(test)]
 pub(crate) fn client_config(identity: &Identity, expected: Option<NodeId>) -> ClientConfig {
-    reporting_client_config(identity, expected, DialRefusal::default())
+    reporting_client_config(identity, expected, KeptReason::default())
 }
 
-/// The accepting side for quinn. It serves every connection for as long as the process lives.
-pub(crate) fn quic_server_config(identity: &Identity) -> Arc<QuicServerConfig> {
-    let config = QuicServerConfig::try_from(server_config(identity));
-    Arc::new(config.expect("the ring provider has the cipher suite of QUIC's initial packets"))
-}
-
-/// The dialling side for quinn, for one dial; and where to find afterwards why the peer was
+/// The accepting side for quinn, for one connection; and where to find afterwards why the peer was
 /// refused, if it was, since quinn's own error says only that.
+pub(crate) fn quic_server_config(identity: &Identity) -> (Arc<QuicServerConfig>, KeptReason) {
+    let refusal = KeptReason::default();
+    let config = QuicServerConfig::try_from(reporting_server_config(identity, refusal.clone()));
+    let config = config.expect("the ring provider has the cipher suite of QUIC's initial packets");
+    (Arc::new(config), refusal)
+}
+
+/// The dialling side for quinn, for one dial; and where to find the reason afterwards.
 pub(crate) fn quic_client_config(
     identity: &Identity,
     expected: Option<NodeId>,
-) -> (Arc<QuicClientConfig>, DialRefusal) {
-    let refusal = DialRefusal::default();
+) -> (Arc<QuicClientConfig>, KeptReason) {
+    let refusal = KeptReason::default();
     let config =
         QuicClientConfig::try_from(reporting_client_config(identity, expected, refusal.clone()));
     let config = config.expect("the ring provider has the cipher suite of QUIC's initial packets");
@@ -67,9 +75,9 @@ pub(crate) fn quic_client_config(
 fn reporting_client_config(
     identity: &Identity,
     expected: Option<NodeId>,
-    refusal: DialRefusal,
+    refusal: KeptReason,
 ) -> ClientConfig {
-    let verifier = PeerVerifier::of_dial(identity.clone(), expected, refusal);
+    let verifier = PeerVerifier::new(identity.clone(), expected, refusal);
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .expect("the ring provider has cipher suites of TLS 1.3")

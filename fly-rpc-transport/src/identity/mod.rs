@@ -43,7 +43,7 @@ pub use secret::{ClusterSecret, SecretError};
 
 pub(crate) use certificate::peer_node_id;
 pub(crate) use present::Presented;
-pub(crate) use refused::DialRefusal;
+pub(crate) use refused::KeptReason;
 pub(crate) use verify::PeerVerifier;
 
 /// A node's identity. Clones share it: what one of them renews or reloads, all of them present.

@@ -92,6 +92,27 @@ pub enum CertificateRefused {
 }
 
 impl CertificateRefused {
+    /// Its kind in a few words, to be counted and searched for.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Missing => "no certificate",
+            Self::Malformed => "malformed certificate",
+            Self::ChainTooLong { .. } => "chain too long",
+            Self::UnknownIssuer => "unknown issuer",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not yet valid",
+            Self::WrongUsage => "wrong usage",
+            Self::Authority => "authority as leaf",
+            Self::NoName => "no name",
+            Self::SeveralNames => "several names",
+            Self::NotDnsName => "not a DNS name",
+            Self::Wildcard => "wildcard",
+            Self::NotNodeName { .. } => "not a node's name",
+            Self::WrongNode { .. } => "wrong node",
+            Self::Invalid { .. } => "invalid chain",
+        }
+    }
+
     /// The reason inside a TLS error of ours, if it is one of a refused certificate.
     pub fn in_error(error: &rustls::Error) -> Option<&Self> {
         match error {
@@ -109,13 +130,13 @@ impl From<CertificateRefused> for rustls::Error {
     }
 }
 
-/// The reason of one dial, for its error: quinn keeps only the text of a TLS error, which is the
-/// nameless one.
+/// The reason of one handshake, for its error: quinn keeps only the text of a TLS error, which is
+/// the nameless one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct DialRefusal(Arc<OnceLock<CertificateRefused>>);
+pub(crate) struct KeptReason(Arc<OnceLock<CertificateRefused>>);
 
-impl DialRefusal {
-    /// Why the peer that was dialled was refused, if it was.
+impl KeptReason {
+    /// Why the peer was refused, if its certificate was.
     pub(crate) fn reason(&self) -> Option<&CertificateRefused> {
         self.0.get()
     }

@@ -6,8 +6,6 @@
 //! exactly one name, and the name is the one that was dialled. Names come last, so that a reason
 //! quotes only what a member wrote.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
@@ -19,38 +17,27 @@ use crate::name::NodeId;
 
 use super::Identity;
 use super::certificate::Extensions;
-use super::refused::{CertificateRefused, DialRefusal};
+use super::refused::{CertificateRefused, KeptReason};
 
 /// Verifies peers against the roots that the identity trusts at that moment.
 #[derive(Debug)]
 pub(crate) struct PeerVerifier {
     identity: Identity,
     expected: Option<NodeId>,
-    refusal: DialRefusal,
+    refusal: KeptReason,
     algorithms: WebPkiSupportedAlgorithms,
-    last_warning: AtomicU64,
 }
 
 impl PeerVerifier {
-    /// For one dial: the peer must be `expected`, if that is known, and the reason is also kept in
-    /// `refusal`.
-    pub(crate) fn of_dial(
-        identity: Identity,
-        expected: Option<NodeId>,
-        refusal: DialRefusal,
-    ) -> Self {
+    /// For one handshake: the peer must be `expected`, if that is known, and why it is refused is
+    /// kept in `refusal`.
+    pub(crate) fn new(identity: Identity, expected: Option<NodeId>, refusal: KeptReason) -> Self {
         Self {
             identity,
             expected,
             refusal,
             algorithms: algorithms(),
-            last_warning: AtomicU64::new(0),
         }
-    }
-
-    /// For every connection that comes in: any member may dial.
-    pub(crate) fn of_incoming(identity: Identity) -> Self {
-        Self::of_dial(identity, None, DialRefusal::default())
     }
 
     fn verify(
@@ -70,20 +57,9 @@ impl PeerVerifier {
                 _ => Ok(()),
             })
             .map_err(|reason| {
-                self.report(&reason, now);
+                self.refusal.keep(&reason);
                 reason.into()
             })
-    }
-
-    /// Logs a reason: as a warning, but of incoming connections at most once a second, because any
-    /// stranger can cause one; the others are for debugging.
-    fn report(&self, reason: &CertificateRefused, now: UnixTime) {
-        self.refusal.keep(reason);
-        if self.last_warning.swap(now.as_secs(), Ordering::Relaxed) == now.as_secs() {
-            tracing::debug!(%reason, "refused a peer's certificate");
-        } else {
-            tracing::warn!(%reason, "refused a peer's certificate");
-        }
     }
 }
 

@@ -270,14 +270,14 @@ mod tests {
     fn whole_broken_and_cut_frames_are_counted_once_each() {
         let counters = Arc::default();
         let counted = |chunks: &[&'static [u8]]| {
-            let before = Counters::stats(&counters).frames_read;
+            let before = Counters::frames_read(&counters);
             let mut assembler = Assembler::new(16).counting(&counters);
             for chunk in chunks {
                 assembler.push(Bytes::from_static(chunk));
                 while let Ok(Some(_)) = assembler.next() {}
             }
             drop(assembler);
-            counters.stats().frames_read - before
+            counters.frames_read() - before
         };
         assert_eq!(counted(&[]), 0);
         assert_eq!(counted(&[&[1, 0, 0, 0, 9, 1, 0, 0, 0, 9]]), 2);

@@ -21,6 +21,9 @@ pub struct NodeStats {
     /// Frames that were read from peers, broken ones included. What is refused before it has proved
     /// membership adds nothing.
     pub frames_read: u64,
+    /// Connections from outside that were asked to prove that their address is their own, because
+    /// many handshakes were in progress.
+    pub retries: u64,
     /// Connections from outside that were refused, for whatever reason.
     pub refused: u64,
     /// The same by reason.
@@ -35,6 +38,7 @@ impl NodeStats {
             pending_calls: endpoint.pending_calls,
             connections: endpoint.connections,
             frames_read: endpoint.frames_read,
+            retries: endpoint.retries,
             refused: endpoint.refusals.total(),
             refusals: endpoint.refusals,
         }

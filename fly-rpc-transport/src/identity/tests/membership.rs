@@ -8,7 +8,7 @@ use rustls::Side;
 use rustls::pki_types::UnixTime;
 
 use crate::identity::{
-    CertificateRefused, ClusterSecret, DialRefusal, Identity, IdentityError, PeerVerifier,
+    CertificateRefused, ClusterSecret, Identity, IdentityError, KeptReason, PeerVerifier,
 };
 use crate::name::NodeId;
 use crate::tls::{client_config, quic_client_config, quic_server_config, server_config};
@@ -118,8 +118,8 @@ fn a_member_that_was_not_dialled_is_refused() {
 fn the_reason_of_a_dial_is_kept_for_its_error() {
     let ours = member(&ClusterSecret::generate(), "ours");
     let theirs = member(&ClusterSecret::generate(), "theirs");
-    let refusal = DialRefusal::default();
-    let verifier = PeerVerifier::of_dial(ours.clone(), None, refusal.clone());
+    let refusal = KeptReason::default();
+    let verifier = PeerVerifier::new(ours.clone(), None, refusal.clone());
     let mut client = client_config(&ours, None);
     client
         .dangerous()
@@ -286,7 +286,8 @@ fn debug_of_everything_that_holds_a_secret_shows_none_of_it() {
 #[test]
 fn quic_takes_the_configurations() {
     let identity = member(&ClusterSecret::generate(), "node");
-    let _server = quic_server_config(&identity);
+    let (_server, refusal) = quic_server_config(&identity);
+    assert_eq!(refusal.reason(), None);
     let (_client, refusal) = quic_client_config(&identity, None);
     assert_eq!(refusal.reason(), None);
 }
