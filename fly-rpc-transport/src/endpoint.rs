@@ -26,7 +26,7 @@ use crate::{
     randomness::Randomness,
     refusals::Refusals,
     service::Service,
-    socket::Socket,
+    socket::{self, Socket},
     watch,
     wire::{Catalogue, Hello},
 };
@@ -264,6 +264,10 @@ impl Endpoint {
         quinn.close(CloseCode::Shutdown.varint(), b"");
         // Bounded: a peer that is gone does not acknowledge that we go.
         let _ = tokio::time::timeout(FAREWELL, quinn.wait_idle()).await;
+        // What still closes then does so unheard, and whoever still holds a connection does not
+        // hold the port with it.
+        socket::let_go(&quinn);
+        tokio::task::yield_now().await;
     }
 }
 

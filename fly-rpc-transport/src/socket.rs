@@ -1,7 +1,18 @@
 //! What carries an endpoint's datagrams: a UDP socket of the operating system, or a host of a
 //! simulated network.
 
-use std::{io, net::UdpSocket, sync::Arc};
+use std::{
+    io,
+    net::{Ipv6Addr, SocketAddr, UdpSocket},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use quinn::{
+    AsyncUdpSocket, UdpPoller,
+    udp::{RecvMeta, Transmit},
+};
 
 /// A bound socket.
 #[derive(Debug)]
@@ -11,12 +22,12 @@ pub struct Socket(Kind);
 enum Kind {
     Udp(UdpSocket),
     #[cfg(feature = "sim")]
-    Simulated(Arc<dyn quinn::AsyncUdpSocket>),
+    Simulated(Arc<dyn AsyncUdpSocket>),
 }
 
 impl Socket {
     #[cfg(feature = "sim")]
-    pub(crate) fn simulated(socket: Arc<dyn quinn::AsyncUdpSocket>) -> Self {
+    pub(crate) fn simulated(socket: Arc<dyn AsyncUdpSocket>) -> Self {
         Self(Kind::Simulated(socket))
     }
 
@@ -43,6 +54,51 @@ impl Socket {
 impl From<UdpSocket> for Socket {
     fn from(socket: UdpSocket) -> Self {
         Self(Kind::Udp(socket))
+    }
+}
+
+/// Takes the socket away from an endpoint whose connections are closing: each of them would hold it
+/// for three more probe timeouts (RFC 9000 §10.2), and nothing else could bind its port.
+pub(crate) fn let_go(endpoint: &quinn::Endpoint) {
+    let nowhere = || {
+        // Fails only if the socket in its place has no address, and this one has.
+        let _ = endpoint.rebind_abstract(Arc::new(Nowhere));
+    };
+    // quinn also keeps the socket before the present one.
+    nowhere();
+    nowhere();
+}
+
+/// A socket that hears nothing, and whose datagrams are lost.
+#[derive(Debug)]
+struct Nowhere;
+
+impl AsyncUdpSocket for Nowhere {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Box::pin(Self)
+    }
+
+    fn try_send(&self, _: &Transmit<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn poll_recv(
+        &self,
+        _: &mut Context<'_>,
+        _: &mut [io::IoSliceMut<'_>],
+        _: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)))
+    }
+}
+
+impl UdpPoller for Nowhere {
+    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{network::Network, socket::SimulatedSocket};
+use super::{
+    network::{Network, Skew},
+    socket::SimulatedSocket,
+};
 use crate::{randomness::Randomness, socket::Socket};
 
 /// A host. Clones are the same host.
@@ -72,10 +75,16 @@ impl Host {
         Randomness::seeded(self.network.chance().number())
     }
 
+    /// Sets the host's clock wrong: the time of day that nodes which start from now on see. How time
+    /// passes is the same everywhere.
+    pub fn set_clock(&self, skew: Skew) {
+        self.network.skew(self.number, skew);
+    }
+
     /// The time of day here; no two nodes that run here one after another ever read the same.
     pub fn time_of_day(&self) -> SystemTime {
         let lives = Duration::from_micros(self.network.sockets(self.number));
-        self.network.time_of_day() + lives
+        self.network.time_of_day(self.number) + lives
     }
 
     pub(super) fn number(&self) -> usize {

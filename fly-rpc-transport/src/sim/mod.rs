@@ -14,4 +14,4 @@ mod socket;
 
 pub use conditions::Conditions;
 pub use host::Host;
-pub use network::{Network, Traffic};
+pub use network::{Network, Skew, Traffic};

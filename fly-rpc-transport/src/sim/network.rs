@@ -58,6 +58,21 @@ struct State {
     digest: DefaultHasher,
 }
 
+/// How a host's clock is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skew {
+    /// It shows a later time than it is.
+    Ahead(Duration),
+    /// It shows an earlier time than it is.
+    Behind(Duration),
+}
+
+impl Default for Skew {
+    fn default() -> Self {
+        Self::Ahead(Duration::ZERO)
+    }
+}
+
 /// One host as the network knows it.
 #[derive(Debug)]
 struct Member {
@@ -66,6 +81,8 @@ struct Member {
     /// Counts the sockets that were ever bound: only the last one's datagrams travel.
     sockets: u64,
     is_bound: bool,
+    /// How its clock differs from the network's.
+    skew: Skew,
     /// What a paused host has sent.
     held: Option<Vec<(SocketAddr, Datagram)>>,
 }
@@ -112,6 +129,7 @@ impl Network {
             inbox: Arc::default(),
             sockets: 0,
             is_bound: false,
+            skew: Skew::default(),
             held: None,
         });
         Host::new(self.clone(), number)
@@ -199,9 +217,17 @@ impl Network {
         self.began.elapsed()
     }
 
-    /// The time of day: it begins at the same moment in every run.
-    pub(super) fn time_of_day(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + BEGINNING + self.elapsed()
+    /// The time of day on a host: it begins at the same moment in every run.
+    pub(super) fn time_of_day(&self, host: usize) -> SystemTime {
+        let now = SystemTime::UNIX_EPOCH + BEGINNING + self.elapsed();
+        match lock(&self.state).hosts[host].skew {
+            Skew::Ahead(by) => now + by,
+            Skew::Behind(by) => now - by,
+        }
+    }
+
+    pub(super) fn skew(&self, host: usize, skew: Skew) {
+        lock(&self.state).hosts[host].skew = skew;
     }
 
     pub(super) fn address(&self, host: usize) -> SocketAddr {

@@ -1,0 +1,11 @@
+//! Whole nodes on a simulated network, under faults that follow from a seed.
+//!
+//! `FLY_RPC_SEED=17` repeats one run, `FLY_RPC_SEEDS=100000` makes so many; see
+//! `fly_rpc::testing`.
+
+mod application;
+mod calls;
+mod faults;
+mod fleet;
+mod ledger;
+mod swarm;
