@@ -350,7 +350,8 @@ impl Link {
             }
             now.duration_since(pulse.heard)
         };
-        let waiting = self.in_flight() > 0;
+        // Calls that time out leave the suspicion behind: only a sign of life ends it.
+        let waiting = self.in_flight() > 0 || self.is_suspect();
         if silence >= self.limits.silence_lost {
             tracing::info!(peer = %self.node(), ?silence, "nothing was heard for too long; the connection is given up");
             self.close(CloseCode::Silent);
