@@ -154,25 +154,30 @@ fn note(shared: &Shared, error: &DialError) {
 }
 
 async fn connect(endpoint: &Endpoint, shared: &Shared) -> Result<Arc<Link>, DialError> {
-    if let Some(link) = shared
-        .expected
-        .as_ref()
-        .and_then(|node| endpoint.link(node))
-    {
+    let last_peer = || lock(&shared.last_peer).as_ref().map(|peer| peer.0.clone());
+    let node = shared.expected.clone().or_else(last_peer);
+    if let Some(link) = node.and_then(|node| sound_link(endpoint, &node)) {
         return Ok(link);
     }
     endpoint.dial(shared.address, shared.expected.clone()).await
 }
 
-/// Waits until no link to the node is left that takes calls: the one that was dialled may have
-/// given way to another.
+/// Waits until no sound link to the node is left: the one that was dialled may have given way to
+/// another. One that was silent for too long is not waited for to the end: if the node is there,
+/// which a fresh dial shows within a round trip, the new link takes its place.
 async fn gone(endpoint: &Endpoint, link: &Link) {
     let mut changes = endpoint.changes();
-    let stays = |link: Arc<Link>| !link.is_retiring() && !link.is_draining();
-    while endpoint.link(link.node()).is_some_and(stays) {
+    while sound_link(endpoint, link.node()).is_some() {
         // The endpoint is borrowed here, so it lives.
         let _ = changes.changed().await;
     }
+}
+
+/// The link to a node, if calls may go there and it is not suspected to be dead.
+fn sound_link(endpoint: &Endpoint, node: &NodeId) -> Option<Arc<Link>> {
+    endpoint
+        .link(node)
+        .filter(|link| !link.is_retiring() && !link.is_draining() && !link.is_suspect())
 }
 
 /// Time between two dials, however many calls ask to hurry: each is a handshake to both ends.

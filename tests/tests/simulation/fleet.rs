@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fly_rpc::{
-    ClusterSecret, Node, PeerState,
+    ClusterSecret, Node, NodeBuilder, PeerState,
     testing::{self, Host, Network, Randomness},
 };
 use tokio::time::{Instant, sleep};
@@ -55,15 +55,32 @@ impl Fleet {
         }
     }
 
-    /// Starts a node on a machine, which dials every other machine where that is now.
+    /// Starts all of them in the same moment.
+    pub async fn start_together(&mut self) {
+        let starting: Vec<_> = (0..self.machines.len())
+            .map(|machine| tokio::spawn(self.builder(machine).start()))
+            .collect();
+        for (machine, starting) in self.machines.iter_mut().zip(starting) {
+            let node = starting.await.expect("no panic");
+            machine.node = Some(node.expect("a sound configuration"));
+        }
+    }
+
+    /// Starts a node on a machine.
     pub async fn start(&mut self, machine: usize) {
+        let node = self.builder(machine).start().await;
+        self.machines[machine].node = Some(node.expect("a sound configuration"));
+    }
+
+    /// A node for a machine, which dials every other machine where that is now.
+    fn builder(&self, machine: usize) -> NodeBuilder {
         let others = self.machines.iter().enumerate();
         let others = others.filter(|(number, _)| *number != machine);
         let peers: Vec<String> = others
             .map(|(_, other)| other.host.address().to_string())
             .collect();
         let this = &self.machines[machine];
-        let mut builder = Node::builder()
+        let builder = Node::builder()
             .cluster("simulated")
             .secret(self.secret.clone())
             .id(this.name.as_str())
@@ -72,11 +89,11 @@ impl Fleet {
             .peers(peers)
             .state(self.ledger.clone())
             .simulated(&this.host);
-        if !this.new_build {
-            builder = builder.hide_function("transfer", 2);
+        if this.new_build {
+            builder
+        } else {
+            builder.hide_function("transfer", 2)
         }
-        let node = builder.start().await.expect("a sound configuration");
-        self.machines[machine].node = Some(node);
     }
 
     /// Ends the node of a machine without a word.

@@ -8,4 +8,5 @@ mod calls;
 mod faults;
 mod fleet;
 mod ledger;
+mod scenarios;
 mod swarm;
