@@ -228,12 +228,12 @@ impl Link {
 
     /// True if new calls belong on another link.
     pub fn is_retiring(&self) -> bool {
-        self.progress.borrow().retiring
+        self.progress.now().retiring
     }
 
     /// True once the connection is gone.
     pub fn is_closed(&self) -> bool {
-        self.progress.borrow().closed
+        self.progress.now().closed
     }
 
     /// Waits until the connection is gone.
@@ -438,7 +438,7 @@ impl Link {
     /// A retired link is closed by its dialler when neither end has calls left on it. A draining
     /// one is closed by the node that drains.
     fn close_if_done(&self) {
-        let progress = *self.progress.borrow();
+        let progress = self.progress.now();
         if self.dialled && progress.done_sent && progress.done_received && !self.is_draining() {
             self.close(CloseCode::Retired);
         }

@@ -5,8 +5,7 @@
 
 use std::{
     fmt,
-    ops::Deref,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
 };
 
 use tokio::sync::Notify;
@@ -25,9 +24,6 @@ pub struct Receiver<T> {
 /// The writing end is gone: no change will come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
-
-/// A look at the value. Changes wait while it lives: keep it short, and never across an `.await`.
-pub struct Ref<'a, T>(MutexGuard<'a, State<T>>);
 
 struct Shared<T> {
     state: Mutex<State<T>>,
@@ -62,8 +58,11 @@ impl<T> Sender<T> {
     }
 
     /// The value now.
-    pub fn borrow(&self) -> Ref<'_, T> {
-        Ref(lock(&self.0.state))
+    pub fn now(&self) -> T
+    where
+        T: Clone,
+    {
+        lock(&self.0.state).value.clone()
     }
 
     /// Changes the value and wakes everybody who waits.
@@ -92,8 +91,11 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     /// The value now.
-    pub fn borrow(&self) -> Ref<'_, T> {
-        Ref(lock(&self.shared.state))
+    pub fn now(&self) -> T
+    where
+        T: Clone,
+    {
+        lock(&self.shared.state).value.clone()
     }
 
     /// Waits for a change since the last one that was awaited here.
@@ -155,29 +157,15 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-impl<T> Deref for Ref<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0.value
+impl<T: fmt::Debug + Clone> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sender").field(&self.now()).finish()
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Sender<T> {
+impl<T: fmt::Debug + Clone> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sender").field(&*self.borrow()).finish()
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Receiver").field(&*self.borrow()).finish()
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Ref<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        f.debug_tuple("Receiver").field(&self.now()).finish()
     }
 }
 
@@ -215,7 +203,7 @@ mod tests {
         let mut receiver = sender.subscribe();
         sender.send_modify(|value| *value = 2);
         assert_eq!(receiver.changed().await, Ok(()));
-        assert_eq!(*receiver.borrow(), 2);
+        assert_eq!(receiver.now(), 2);
         assert_eq!(receiver.wait_for(|value| *value == 2).await, Ok(()));
     }
 

@@ -64,12 +64,12 @@ impl Dials {
 
     /// True while some name was never looked up, or some address never dialled, to an end.
     pub(crate) fn has_first(&self) -> bool {
-        if !self.names.borrow().is_empty() {
+        if !self.names.now().is_empty() {
             return true;
         }
         self.lock()
             .values()
-            .any(|dial| dial.keeper.attempts().borrow().ended == 0)
+            .any(|dial| dial.keeper.attempts().now().ended == 0)
     }
 
     /// Waits until every address that is known now was dialled once, whatever came of it.
@@ -94,7 +94,7 @@ impl Dials {
                 .expected
                 .as_ref()
                 .is_none_or(|(node, region)| wanted(node, region));
-            if may_lead_there && !dial.keeper.attempts().borrow().connected {
+            if may_lead_there && !dial.keeper.attempts().now().connected {
                 dial.keeper.hurry();
             }
         }
@@ -108,7 +108,7 @@ impl Dials {
         self.lock().values().find_map(|dial| {
             let (node, region) = dial.keeper.last_peer().or_else(|| dial.expected.clone())?;
             let error = dial.keeper.last_error()?;
-            (wanted(&node, &region) && !dial.keeper.attempts().borrow().connected)
+            (wanted(&node, &region) && !dial.keeper.attempts().now().connected)
                 .then_some((node, error))
         })
     }
@@ -118,7 +118,7 @@ impl Dials {
         let keepers = self.lock();
         let known = keepers
             .values()
-            .filter(|dial| !dial.keeper.attempts().borrow().connected);
+            .filter(|dial| !dial.keeper.attempts().now().connected);
         known
             .filter_map(|dial| {
                 let (node, region) = dial.keeper.last_peer().or_else(|| dial.expected.clone())?;

@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 
 /// Must never run twice.
 #[region_rpc]
-pub async fn transfer(#[state] ledger: &Ledger, id: u64, takes: u64) -> u64 {
+pub(crate) async fn transfer(#[state] ledger: &Ledger, id: u64, takes: u64) -> u64 {
     ledger.begin(id);
     pass(takes).await;
     ledger.end(id);
@@ -17,7 +17,12 @@ pub async fn transfer(#[state] ledger: &Ledger, id: u64, takes: u64) -> u64 {
 
 /// The same, with an argument that only the new build knows.
 #[region_rpc(version = 2, name = "transfer")]
-pub async fn transfer_v2(#[state] ledger: &Ledger, id: u64, takes: u64, note: String) -> u64 {
+pub(crate) async fn transfer_v2(
+    #[state] ledger: &Ledger,
+    id: u64,
+    takes: u64,
+    note: String,
+) -> u64 {
     ledger.begin(id);
     pass(takes).await;
     ledger.end(id);
@@ -26,7 +31,7 @@ pub async fn transfer_v2(#[state] ledger: &Ledger, id: u64, takes: u64, note: St
 
 /// May be made again when nobody knows whether it ran.
 #[region_rpc(idempotent)]
-pub async fn read(#[state] ledger: &Ledger, id: u64, takes: u64) -> u64 {
+pub(crate) async fn read(#[state] ledger: &Ledger, id: u64, takes: u64) -> u64 {
     ledger.begin(id);
     pass(takes).await;
     ledger.end(id);
@@ -35,7 +40,7 @@ pub async fn read(#[state] ledger: &Ledger, id: u64, takes: u64) -> u64 {
 
 /// Goes on when its caller gives up.
 #[region_rpc(detached)]
-pub async fn settle(#[state] ledger: std::sync::Arc<Ledger>, id: u64, takes: u64) -> u64 {
+pub(crate) async fn settle(#[state] ledger: std::sync::Arc<Ledger>, id: u64, takes: u64) -> u64 {
     ledger.begin(id);
     pass(takes).await;
     ledger.end(id);
@@ -44,7 +49,7 @@ pub async fn settle(#[state] ledger: std::sync::Arc<Ledger>, id: u64, takes: u64
 
 /// Runs in the primary region only, and answers with a payload of some packets.
 #[region_rpc(@primary)]
-pub async fn large(#[state] ledger: &Ledger, id: u64, body: &[u8]) -> Vec<u8> {
+pub(crate) async fn large(#[state] ledger: &Ledger, id: u64, body: &[u8]) -> Vec<u8> {
     ledger.begin(id);
     ledger.end(id);
     body.iter().rev().copied().collect()
@@ -52,7 +57,7 @@ pub async fn large(#[state] ledger: &Ledger, id: u64, body: &[u8]) -> Vec<u8> {
 
 /// Calls another function, in the primary region.
 #[region_rpc]
-pub async fn relayed(#[state] ledger: &Ledger, id: u64, inner: u64) -> Option<u64> {
+pub(crate) async fn relayed(#[state] ledger: &Ledger, id: u64, inner: u64) -> Option<u64> {
     ledger.begin(id);
     let outcome = transfer_on_primary(inner, 0).await;
     ledger.settle(inner, &outcome, answer(inner));
@@ -61,7 +66,7 @@ pub async fn relayed(#[state] ledger: &Ledger, id: u64, inner: u64) -> Option<u6
 }
 
 /// What a call of this id has to answer.
-pub fn answer(id: u64) -> u64 {
+pub(crate) fn answer(id: u64) -> u64 {
     id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(7)
 }
 

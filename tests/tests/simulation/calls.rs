@@ -15,7 +15,7 @@ use crate::{
 
 /// A call to be made.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     function: u64,
     target: Target,
     timeout: Duration,
@@ -27,7 +27,7 @@ pub struct Plan {
 
 impl Plan {
     /// A call of any kind to anywhere.
-    pub fn draw(chance: &Randomness, nodes: &[Node]) -> Self {
+    pub(crate) fn draw(chance: &Randomness, nodes: &[Node]) -> Self {
         let target = match below(chance, 6) {
             0 => Target::Primary,
             1 => Target::Any,
@@ -50,7 +50,7 @@ impl Plan {
     }
 
     /// A call that must succeed when nothing is wrong.
-    pub fn sound(function: u64, target: Target) -> Self {
+    pub(crate) fn sound(function: u64, target: Target) -> Self {
         Self {
             function,
             target,
@@ -65,7 +65,7 @@ impl Plan {
     ///
     /// # Panics
     /// If it does not end by its deadline.
-    pub async fn make(self, node: Node, ledger: Ledger) {
+    pub(crate) async fn make(self, node: Node, ledger: Ledger) {
         let began = Instant::now();
         let id = ledger.open(self.function == 2);
         let inner = (self.function == 5).then(|| ledger.open(false));

@@ -7,7 +7,7 @@ use fly_rpc::testing::{Conditions, Host, Randomness, Skew};
 use crate::fleet::{Fleet, below};
 
 /// The weather of a whole run.
-pub fn weather(chance: &Randomness) -> Conditions {
+pub(crate) fn weather(chance: &Randomness) -> Conditions {
     // A third of the runs is calm, so that the other faults are seen alone as well.
     let scale = |most: f64| {
         if below(chance, 3) == 0 {
@@ -31,7 +31,7 @@ pub fn weather(chance: &Randomness) -> Conditions {
 }
 
 /// Lets one thing go wrong, or end.
-pub async fn strike(fleet: &mut Fleet, chance: &Randomness) {
+pub(crate) async fn strike(fleet: &mut Fleet, chance: &Randomness) {
     let machines = fleet.machines.len();
     let one = below(chance, machines as u64) as usize;
     let other = (one + 1 + below(chance, machines as u64 - 1) as usize) % machines;

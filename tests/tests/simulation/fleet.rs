@@ -12,27 +12,27 @@ use crate::ledger::Ledger;
 
 /// Machines of one cluster, each of which dials all others. The primary region is `syd`.
 #[derive(Debug)]
-pub struct Fleet {
-    pub network: Network,
-    pub ledger: Ledger,
-    pub machines: Vec<Machine>,
+pub(crate) struct Fleet {
+    pub(crate) network: Network,
+    pub(crate) ledger: Ledger,
+    pub(crate) machines: Vec<Machine>,
     secret: ClusterSecret,
 }
 
 /// A machine, and what runs on it.
 #[derive(Debug)]
-pub struct Machine {
-    pub name: String,
-    pub region: &'static str,
-    pub host: Host,
-    pub node: Option<Node>,
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) region: &'static str,
+    pub(crate) host: Host,
+    pub(crate) node: Option<Node>,
     /// False if it runs the build that does not know the newer version of `transfer`.
-    pub new_build: bool,
+    pub(crate) new_build: bool,
 }
 
 impl Fleet {
     /// Machines in these regions, nothing running on them.
-    pub fn new(network: &Network, regions: &[&'static str]) -> Self {
+    pub(crate) fn new(network: &Network, regions: &[&'static str]) -> Self {
         let machines = regions.iter().enumerate().map(|(number, region)| Machine {
             name: format!("{region}-{number}"),
             region,
@@ -49,14 +49,14 @@ impl Fleet {
     }
 
     /// Starts a node on every machine.
-    pub async fn start_all(&mut self) {
+    pub(crate) async fn start_all(&mut self) {
         for machine in 0..self.machines.len() {
             self.start(machine).await;
         }
     }
 
     /// Starts all of them in the same moment.
-    pub async fn start_together(&mut self) {
+    pub(crate) async fn start_together(&mut self) {
         let starting: Vec<_> = (0..self.machines.len())
             .map(|machine| tokio::spawn(self.builder(machine).start()))
             .collect();
@@ -67,7 +67,7 @@ impl Fleet {
     }
 
     /// Starts a node on a machine.
-    pub async fn start(&mut self, machine: usize) {
+    pub(crate) async fn start(&mut self, machine: usize) {
         let node = self.builder(machine).start().await;
         self.machines[machine].node = Some(node.expect("a sound configuration"));
     }
@@ -97,7 +97,7 @@ impl Fleet {
     }
 
     /// Ends the node of a machine without a word.
-    pub fn crash(&mut self, machine: usize) {
+    pub(crate) fn crash(&mut self, machine: usize) {
         let machine = &mut self.machines[machine];
         if let Some(node) = machine.node.take() {
             testing::crash(&machine.host, node);
@@ -105,14 +105,14 @@ impl Fleet {
     }
 
     /// Ends the node of a machine as a deploy does.
-    pub async fn stop(&mut self, machine: usize) {
+    pub(crate) async fn stop(&mut self, machine: usize) {
         if let Some(node) = self.machines[machine].node.take() {
             node.shutdown().await;
         }
     }
 
     /// The nodes that run.
-    pub fn nodes(&self) -> Vec<Node> {
+    pub(crate) fn nodes(&self) -> Vec<Node> {
         let nodes = self.machines.iter();
         nodes.filter_map(|machine| machine.node.clone()).collect()
     }
@@ -121,7 +121,7 @@ impl Fleet {
     ///
     /// # Panics
     /// If that takes longer than `at_most`.
-    pub async fn whole(&self, at_most: Duration) -> Duration {
+    pub(crate) async fn whole(&self, at_most: Duration) -> Duration {
         let began = Instant::now();
         while let Some(missing) = self.missing() {
             assert!(began.elapsed() < at_most, "not connected: {missing}");
@@ -150,12 +150,12 @@ impl Fleet {
 }
 
 /// A number below `limit`.
-pub fn below(chance: &Randomness, limit: u64) -> u64 {
+pub(crate) fn below(chance: &Randomness, limit: u64) -> u64 {
     chance.number() % limit
 }
 
 /// One of several, or of some that are not there.
-pub fn one_of<'a, T>(chance: &Randomness, of: &'a [T]) -> &'a T {
+pub(crate) fn one_of<'a, T>(chance: &Randomness, of: &'a [T]) -> &'a T {
     &of[below(chance, of.len() as u64) as usize]
 }
 

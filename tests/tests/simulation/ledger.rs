@@ -10,7 +10,7 @@ use fly_rpc::{Executed, RpcError};
 
 /// The record of one run, shared by everything in it.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger(Arc<Mutex<BTreeMap<u64, Entry>>>);
+pub(crate) struct Ledger(Arc<Mutex<BTreeMap<u64, Entry>>>);
 
 /// One call.
 #[derive(Clone, Debug, Default)]
@@ -41,16 +41,16 @@ struct RpcErrorKind {
 
 /// How the calls of a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
-    pub right: u64,
-    pub not_run: u64,
-    pub unknown: u64,
-    pub given_up: u64,
+pub(crate) struct Sums {
+    pub(crate) right: u64,
+    pub(crate) not_run: u64,
+    pub(crate) unknown: u64,
+    pub(crate) given_up: u64,
 }
 
 impl Ledger {
     /// Lists a call that is about to be made; returns its id.
-    pub fn open(&self, repeatable: bool) -> u64 {
+    pub(crate) fn open(&self, repeatable: bool) -> u64 {
         let mut entries = self.lock();
         let id = entries.len() as u64 + 1;
         let entry = Entry {
@@ -61,16 +61,21 @@ impl Ledger {
         id
     }
 
-    pub fn begin(&self, id: u64) {
+    pub(crate) fn begin(&self, id: u64) {
         self.entry(id, |entry| entry.begun += 1);
     }
 
-    pub fn end(&self, id: u64) {
+    pub(crate) fn end(&self, id: u64) {
         self.entry(id, |entry| entry.ended += 1);
     }
 
     /// Notes what the caller was told.
-    pub fn settle<T: Debug + PartialEq>(&self, id: u64, outcome: &Result<T, RpcError>, right: T) {
+    pub(crate) fn settle<T: Debug + PartialEq>(
+        &self,
+        id: u64,
+        outcome: &Result<T, RpcError>,
+        right: T,
+    ) {
         let settled = match outcome {
             Ok(value) if *value == right => Settled::Right,
             Ok(value) => Settled::Wrong(format!("{value:?}")),
@@ -97,7 +102,7 @@ impl Ledger {
     }
 
     /// Notes that the caller gave the call up.
-    pub fn give_up(&self, id: u64) {
+    pub(crate) fn give_up(&self, id: u64) {
         self.entry(id, |entry| entry.settled = Some(Settled::GivenUp));
     }
 
@@ -105,7 +110,7 @@ impl Ledger {
     ///
     /// # Panics
     /// If it does not.
-    pub fn check(&self) -> Sums {
+    pub(crate) fn check(&self) -> Sums {
         let mut sums = Sums::default();
         for (id, entry) in self.lock().iter() {
             let Entry {
