@@ -40,7 +40,7 @@ impl Plan {
             function: below(chance, 6),
             target,
             timeout: Duration::from_millis(20 + below(chance, 3_000)),
-            takes: match below(chance, 4) {
+            takes: match below(chance, 2) {
                 0 => below(chance, 1_000),
                 _ => 0,
             },

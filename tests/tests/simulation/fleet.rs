@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fly_rpc::{
-    ClusterSecret, Node, NodeBuilder, PeerState,
+    ClusterSecret, Limits, Node, NodeBuilder, PeerState,
     testing::{self, Host, Network, Randomness},
 };
 use tokio::time::{Instant, sleep};
@@ -16,6 +16,7 @@ pub(crate) struct Fleet {
     pub(crate) network: Network,
     pub(crate) ledger: Ledger,
     pub(crate) machines: Vec<Machine>,
+    pub(crate) limits: Limits,
     secret: ClusterSecret,
 }
 
@@ -44,6 +45,7 @@ impl Fleet {
             machines: machines.collect(),
             network: network.clone(),
             ledger: Ledger::default(),
+            limits: Limits::default(),
             secret: ClusterSecret::generate(),
         }
     }
@@ -88,6 +90,7 @@ impl Fleet {
             .primary_region("syd")
             .peers(peers)
             .state(self.ledger.clone())
+            .limits(self.limits.clone())
             .simulated(&this.host);
         if this.new_build {
             builder

@@ -44,6 +44,9 @@ fn the_same_seed_gives_the_same_run_to_the_datagram() {
 async fn swarm(network: &Network) -> Sums {
     let chance = network.chance().clone();
     let mut fleet = Fleet::new(network, &["syd", "syd", "hkg", "hkg", "dfw"]);
+    // Bounds that five hundred calls do reach.
+    fleet.limits.handlers = 6;
+    fleet.limits.handlers_per_peer = 3;
     for machine in &mut fleet.machines {
         machine.new_build = below(&chance, 2) == 0;
     }
@@ -61,6 +64,7 @@ async fn swarm(network: &Network) -> Sums {
             calls.spawn(plan.make(node, fleet.ledger.clone()));
         }
         sleep(Duration::from_millis(below(&chance, 600))).await; // sleep: simulated
+        within_limits(&fleet);
         strike(&mut fleet, &chance).await;
     }
 
@@ -85,6 +89,20 @@ async fn swarm(network: &Network) -> Sums {
     drop(fleet);
     nothing_is_left().await;
     sums
+}
+
+/// I6: what is counted never exceeds its bound.
+fn within_limits(fleet: &Fleet) {
+    for node in fleet.nodes() {
+        let stats = node.stats();
+        assert!(
+            stats.handlers <= fleet.limits.handlers,
+            "{}: {stats:?}",
+            node.id()
+        );
+        // At most so many to each of four peers, see `LINKS` in the transport's `peers.rs`.
+        assert!(stats.connections <= 4 * 8, "{}: {stats:?}", node.id());
+    }
 }
 
 /// Once everything is healed, each node's calls to each other one succeed.
