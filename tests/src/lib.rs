@@ -2,9 +2,13 @@
 
 pub mod fleet;
 pub mod history;
+pub mod secrets;
+pub mod stranger;
 
 mod cluster;
+mod log;
 mod probe;
 
 pub use cluster::{Cluster, SOON};
+pub use log::Log;
 pub use probe::{Probe, Witness};

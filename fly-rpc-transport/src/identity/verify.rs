@@ -198,7 +198,9 @@ fn reason(error: webpki::Error) -> CertificateRefused {
         webpki::Error::RequiredEkuNotFoundContext(_) | webpki::Error::EmptyEkuExtension => {
             CertificateRefused::WrongUsage
         }
-        webpki::Error::BadDer => CertificateRefused::Malformed,
+        webpki::Error::BadDer | webpki::Error::BadDerTime | webpki::Error::TrailingData(_) => {
+            CertificateRefused::Malformed
+        }
         other => CertificateRefused::Invalid {
             reason: other.to_string(),
         },

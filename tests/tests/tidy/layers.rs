@@ -24,7 +24,7 @@ fn the_secret_is_read_in_one_file_and_leaves_it_in_two() {
     for (name, files) in SECRET {
         let users = sources()
             .into_iter()
-            .filter(|file| file.path.contains("/src/") && !file.is_test());
+            .filter(|file| file.path.starts_with("fly-rpc") && !file.is_test());
         let users = users
             .filter(|file| mentions(&file.code(), name) && !files.contains(&file.path.as_str()));
         none(

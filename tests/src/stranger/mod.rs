@@ -1,0 +1,11 @@
+//! Strangers: whoever speaks UDP, QUIC or TLS to a node and is no member of its cluster.
+
+mod authority;
+mod dialler;
+mod flood;
+mod initial;
+
+pub use authority::{Authority, Leaf, derived_key, dns, valid};
+pub use dialler::{Dialler, Seen};
+pub use flood::{Flood, Flooder, Tally, run};
+pub use initial::{Initial, client_hello, tls_1_2_client_hello};
