@@ -26,6 +26,15 @@ pub enum Flood {
     Initials,
 }
 
+/// Where it is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Aim {
+    /// Nowhere: nothing is sent.
+    Nothing,
+    /// To the node.
+    Node,
+}
+
 /// What went over the wire in one phase of a flood.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
@@ -48,7 +57,7 @@ pub struct Tally {
 /// The process that floods. It is killed when this is dropped, and ends by itself when the test does.
 #[derive(Debug)]
 pub struct Flooder {
-    _child: Child,
+    child: Child,
     commands: ChildStdin,
     tallies: Lines<BufReader<ChildStdout>>,
 }
@@ -76,26 +85,24 @@ impl Flooder {
         let commands = child.stdin.take().context("a standard input")?;
         let tallies = child.stdout.take().context("a standard output")?;
         Ok(Self {
-            _child: child,
+            child,
             commands,
             tallies: BufReader::new(tallies).lines(),
         })
     }
 
-    /// Lets it send.
-    ///
-    /// # Errors
-    /// If it has ended.
-    pub async fn on(&mut self) -> anyhow::Result<()> {
-        Ok(self.commands.write_all(b"on\n").await?)
+    /// The id of the process.
+    pub fn process(&self) -> Option<u32> {
+        self.child.id()
     }
 
-    /// Ends the phase, and says what went over the wire in it.
+    /// Lets it send there from now on; returns what went over the wire before.
     ///
     /// # Errors
     /// If it has ended.
-    pub async fn off(&mut self) -> anyhow::Result<Tally> {
-        self.commands.write_all(b"off\n").await?;
+    pub async fn turn(&mut self, to: Aim) -> anyhow::Result<Tally> {
+        let command = format!("{to:?}\n");
+        self.commands.write_all(command.as_bytes()).await?;
         let line = self.tallies.next_line().await?.context("it ended")?;
         let numbers: Result<Vec<u64>, _> = line.split(' ').map(str::parse).collect();
         let &[
@@ -140,6 +147,19 @@ impl Tally {
     pub fn rate(&self) -> f64 {
         self.sent as f64 / self.time.as_secs_f64()
     }
+
+    fn line(&self) -> String {
+        format!(
+            "{} {} {} {} {} {} {}",
+            self.time.as_micros(),
+            self.sent,
+            self.bytes_sent,
+            self.received,
+            self.bytes_received,
+            self.resets,
+            self.retries
+        )
+    }
 }
 
 /// What the flooding process does, until its standard input ends.
@@ -151,47 +171,40 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         anyhow::bail!("flooder <Garbage | Initials> <address> <sources> <rate>")
     };
     let mut source = Source::new(flood, address.parse()?, sources.parse()?)?;
-    let every_millisecond = rate.parse::<u32>()?.div_ceil(1000);
+    let burst = rate.parse::<u32>()?.div_ceil(BURSTS);
     let (tell, commands) = mpsc::channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             let _ = tell.send(line);
         }
     });
-    while commands.recv().is_ok() {
+    let mut aim = commands.recv();
+    while let Ok(to) = &aim {
+        writeln!(std::io::stdout().lock(), "{}", source.tally.line())?;
+        source.tally = Tally::default();
+        if to == "Nothing" {
+            aim = commands.recv();
+            continue;
+        }
         let start = Instant::now();
         let mut due = start;
-        let mut tally = Tally::default();
-        let mut ended = None;
-        while ended.is_none() {
-            for _ in 0..every_millisecond {
-                source.send(&mut tally)?;
+        aim = loop {
+            for _ in 0..burst {
+                source.send()?;
             }
-            due += Duration::from_millis(1);
+            due += Duration::from_secs(1) / BURSTS;
             let early = due.saturating_duration_since(Instant::now());
             std::thread::sleep(early); // sleep: a flood has a rate
             // What could not be sent in time is not made up for.
             due = due.max(Instant::now() - Duration::from_millis(5));
-            ended = commands.try_recv().map_or_else(
-                |error| (error == mpsc::TryRecvError::Disconnected).then_some(()),
-                |_off| Some(()),
-            );
-        }
-        tally.time = start.elapsed();
-        source.receive_all(&mut tally)?;
-        let mut out = std::io::stdout().lock();
-        writeln!(
-            out,
-            "{} {} {} {} {} {} {}",
-            tally.time.as_micros(),
-            tally.sent,
-            tally.bytes_sent,
-            tally.received,
-            tally.bytes_received,
-            tally.resets,
-            tally.retries
-        )?;
-        out.flush()?;
+            match commands.try_recv() {
+                Ok(to) => break Ok(to),
+                Err(mpsc::TryRecvError::Disconnected) => break Err(mpsc::RecvError),
+                Err(mpsc::TryRecvError::Empty) => {}
+            }
+        };
+        source.tally.time = start.elapsed();
+        source.receive_all()?;
     }
     Ok(())
 }
@@ -200,6 +213,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
 struct Source {
     sockets: Vec<UdpSocket>,
     address: SocketAddr,
+    tally: Tally,
     /// Cut into pieces; without any, Initials are sent.
     garbage: Vec<u8>,
     initial: Initial,
@@ -219,6 +233,7 @@ impl Source {
         let mut source = Self {
             sockets: sockets.collect::<std::io::Result<_>>()?,
             address,
+            tally: Tally::default(),
             garbage: Vec::new(),
             initial: Initial::new(client_hello()),
             random: 0x9e37_79b9_7f4a_7c15 ^ u64::from(std::process::id()),
@@ -233,9 +248,10 @@ impl Source {
     }
 
     /// Sends one datagram from the next socket, after taking what came for it.
-    fn send(&mut self, tally: &mut Tally) -> std::io::Result<()> {
+    fn send(&mut self) -> std::io::Result<()> {
         self.count += 1;
         let socket = &self.sockets[self.count as usize % self.sockets.len()];
+        let tally = &mut self.tally;
         receive(socket, tally)?;
         let sent = if self.garbage.is_empty() {
             socket.send_to(&self.initial.datagram(self.count), self.address)
@@ -256,7 +272,8 @@ impl Source {
         }
     }
 
-    fn receive_all(&self, tally: &mut Tally) -> std::io::Result<()> {
+    fn receive_all(&mut self) -> std::io::Result<()> {
+        let tally = &mut self.tally;
         self.sockets
             .iter()
             .try_for_each(|socket| receive(socket, tally))
@@ -290,5 +307,7 @@ fn xorshift(state: &mut u64) -> u64 {
     *state
 }
 
+/// How often in a second some are sent. Many at once would measure the queue before the node, not the node.
+const BURSTS: u32 = 5_000;
 /// Bytes of the largest datagram of garbage.
 const LARGEST: usize = 1500;

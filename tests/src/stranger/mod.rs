@@ -7,5 +7,5 @@ mod initial;
 
 pub use authority::{Authority, Leaf, derived_key, dns, valid};
 pub use dialler::{Dialler, Seen};
-pub use flood::{Flood, Flooder, Tally, run};
+pub use flood::{Aim, Flood, Flooder, Tally, run};
 pub use initial::{Initial, client_hello, tls_1_2_client_hello};

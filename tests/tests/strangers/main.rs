@@ -3,3 +3,7 @@
 
 mod floods;
 mod refused;
+mod stalled;
+
+/// Whoever measures, or takes all that there is of something, does so alone.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
