@@ -3,6 +3,7 @@
 
 mod floods;
 mod refused;
+mod replays;
 mod stalled;
 
 /// Whoever measures, or takes all that there is of something, does so alone.

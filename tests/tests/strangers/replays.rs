@@ -1,0 +1,241 @@
+//! Replays: what was recorded on the way runs nothing when it is sent again, and nothing is sent so early that it could.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use fly_rpc::{Node, region_rpc};
+use fly_rpc_tests::{
+    Cluster, Probe, SOON,
+    stranger::{Authority, Dialler},
+};
+
+#[region_rpc]
+fn once(#[state] probe: &Probe, padding: &[u8]) -> usize {
+    assert!(!padding.is_empty());
+    probe.run()
+}
+
+/// Carries datagrams between one dialler and one node, and keeps those to the node.
+struct Relay {
+    address: SocketAddr,
+    /// Its socket towards the node.
+    upstream: UdpSocket,
+    recorded: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// How many of them went before the node's first answer.
+    first_flight: Arc<Mutex<Option<usize>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Relay {
+    fn start(node: SocketAddr) -> Self {
+        let bind = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+            socket
+                .set_read_timeout(Some(Duration::from_millis(50)))
+                .expect("a timeout");
+            socket
+        };
+        let (down, up) = (bind(), bind());
+        up.connect(node).expect("an address");
+        let relay = Self {
+            address: down.local_addr().expect("bound"),
+            upstream: up.try_clone().expect("a socket"),
+            recorded: Arc::default(),
+            first_flight: Arc::default(),
+            over: Arc::default(),
+        };
+        let dialler: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
+        {
+            let (down, up) = (
+                down.try_clone().expect("a socket"),
+                up.try_clone().expect("a socket"),
+            );
+            let (recorded, over) = (Arc::clone(&relay.recorded), Arc::clone(&relay.over));
+            let dialler = Arc::clone(&dialler);
+            thread::spawn(move || {
+                let mut bytes = [0; 65536];
+                while !over.load(Ordering::Relaxed) {
+                    if let Ok((length, from)) = down.recv_from(&mut bytes) {
+                        *dialler.lock().expect("no panic") = Some(from);
+                        recorded
+                            .lock()
+                            .expect("no panic")
+                            .push(bytes[..length].to_vec());
+                        let _ = up.send(&bytes[..length]);
+                    }
+                }
+            });
+        }
+        let (recorded, over) = (Arc::clone(&relay.recorded), Arc::clone(&relay.over));
+        let first_flight = Arc::clone(&relay.first_flight);
+        thread::spawn(move || {
+            let mut bytes = [0; 65536];
+            while !over.load(Ordering::Relaxed) {
+                if let Ok(length) = up.recv(&mut bytes) {
+                    let sent = recorded.lock().expect("no panic").len();
+                    first_flight.lock().expect("no panic").get_or_insert(sent);
+                    let dialler = *dialler.lock().expect("no panic");
+                    let _ = down.send_to(&bytes[..length], dialler.expect("it came first"));
+                }
+            }
+        });
+        relay
+    }
+
+    fn recorded(&self) -> Vec<Vec<u8>> {
+        self.recorded.lock().expect("no panic").clone()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sends what was recorded, not faster than a node reads.
+fn replay(datagrams: &[Vec<u8>], from: &UdpSocket, to: SocketAddr) {
+    for (number, datagram) in datagrams.iter().enumerate() {
+        // A connected socket takes no address.
+        let sent = match from.peer_addr() {
+            Ok(_) => from.send(datagram),
+            Err(_) => from.send_to(datagram, to),
+        };
+        sent.expect("sent");
+        if number % 16 == 0 {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Two nodes that serve `once`, a third that called the first through a relay, and what it sent.
+struct Recorded {
+    server: Node,
+    probe: Probe,
+    other: Node,
+    other_probe: Probe,
+    client: Node,
+    relay: Relay,
+}
+
+const CALLS: usize = 20;
+
+async fn recorded() -> Recorded {
+    let cluster = Cluster::new();
+    let (probe, other_probe) = (Probe::new(), Probe::new());
+    let server = cluster.builder("server", "syd").state(probe.clone());
+    let server = server.start().await.expect("sound");
+    let other = cluster.builder("other", "cdg").state(other_probe.clone());
+    let other = other.start().await.expect("sound");
+    let relay = Relay::start(server.local_addr());
+    let client = cluster.builder("client", "lax").state(Probe::new());
+    let client = client.peers([relay.address.to_string()]).start().await;
+    let client = client.expect("sound");
+    client.wait_for("syd", SOON).await.expect("connected");
+    for call in 0..CALLS {
+        let before = once_on("syd", &[7; 3000]).via(&client).await;
+        assert_eq!(before.expect("served"), call);
+    }
+    assert!(relay.recorded().len() > CALLS);
+    Recorded {
+        server,
+        probe,
+        other,
+        other_probe,
+        client,
+        relay,
+    }
+}
+
+impl Recorded {
+    /// Nothing ran but what was called, and the nodes are as they should be.
+    async fn nothing_else_ran(&self) {
+        for node in [&self.server, &self.other] {
+            // An honest dial stands behind everything that was sent before it.
+            let late = Authority::unknown("x").leaf("late", |_| {});
+            let late = Dialler::new(Some(late)).expect("a key");
+            late.refused(node.local_addr(), b"").await.expect("refused");
+        }
+        assert_eq!((self.probe.runs(), self.other_probe.runs()), (CALLS, 0));
+        assert_eq!(self.other.stats().frames_read, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_replayed_runs_nothing() {
+    let recorded = recorded().await;
+    let session = recorded.relay.recorded();
+    let (server, other) = (recorded.server.local_addr(), recorded.other.local_addr());
+
+    // While the connection lives, from the address that it has and from another one.
+    let frames = recorded.server.stats().frames_read;
+    let elsewhere = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    for _ in 0..3 {
+        replay(&session, &recorded.relay.upstream, server);
+        replay(&session, &elsewhere, server);
+        replay(&session, &elsewhere, other);
+    }
+    recorded.nothing_else_ran().await;
+    let frames = recorded.server.stats().frames_read - frames;
+    // Signs of life of the connection itself.
+    assert!(frames <= 4, "{frames} frames");
+    let next = once_on("syd", &[1]).via(&recorded.client).await;
+    assert_eq!(next.expect("the connection lives"), CALLS);
+
+    // And when it is gone.
+    recorded.client.shutdown().await;
+    let frames = recorded.server.stats().frames_read;
+    for _ in 0..3 {
+        replay(&session, &recorded.relay.upstream, server);
+        replay(&session, &elsewhere, server);
+    }
+    let late = Dialler::new(None).expect("nothing to refuse");
+    late.refused(server, b"").await.expect("refused");
+    assert_eq!(recorded.probe.runs(), CALLS + 1);
+    assert_eq!(recorded.server.stats().frames_read, frames);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_flight_that_is_replayed_a_hundred_times_runs_nothing() {
+    let recorded = recorded().await;
+    let session = recorded.relay.recorded();
+    let first = *recorded.relay.first_flight.lock().expect("no panic");
+    let first = &session[..first.expect("it was answered")];
+    assert!(!first.is_empty());
+    let frames = recorded.server.stats().frames_read;
+    for _ in 0..100 {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        replay(first, &socket, recorded.server.local_addr());
+        replay(first, &socket, recorded.other.local_addr());
+    }
+    recorded.nothing_else_ran().await;
+    assert!(recorded.server.stats().frames_read - frames <= 4);
+}
+
+/// A member that would resume its session and send early is not given the means.
+#[tokio::test]
+async fn a_member_that_comes_again_cannot_send_early() {
+    let cluster = Cluster::new();
+    let server = cluster.builder("server", "syd").state(Probe::new());
+    let server = server.start().await.expect("sound");
+    let authority = Authority::of_cluster(&cluster.secret(), cluster.name());
+    let member = Dialler::new(Some(authority.leaf("member", |_| {})));
+    let member = member.expect("a key").eager();
+    for _ in 0..3 {
+        let connecting = member.connect(server.local_addr()).expect("dialled");
+        let connecting = connecting.into_0rtt().err().expect("no early data");
+        let connection = connecting.await.expect("a member");
+        // Tickets would come with the first packets behind the handshake; the answer to a stream comes after them.
+        let (mut send, mut recv) = connection.open_bi().await.expect("opened");
+        send.write_all(&[1, 0, 0, 0, 9]).await.expect("sent");
+        let ended = tokio::time::timeout(SOON, recv.read_to_end(1)).await;
+        ended.expect("closed soon").expect_err("it was no hello");
+    }
+}
