@@ -7,41 +7,42 @@ use fly_rpc::ClusterSecret;
 pub struct Spellings(Vec<Vec<u8>>);
 
 impl Spellings {
-    /// The bytes themselves, as hexadecimal, as base64 and as Rust shows a list of numbers.
+    /// The bytes themselves, as hexadecimal, as base64, and as Rust shows lists of numbers.
     pub fn of(bytes: &[u8]) -> Self {
-        let hex = |upper: bool| -> String {
-            let digits = bytes.iter().map(|byte| match upper {
-                true => format!("{byte:02X}"),
-                false => format!("{byte:02x}"),
-            });
-            digits.collect()
-        };
-        let list = format!("{bytes:?}");
-        let list = list.trim_matches(['[', ']']);
-        // Each phase of base64, as it appears inside a longer text; the ends depend on what is around.
-        let base64 = (0..3).map(|phase| {
-            let text = base64(&[&vec![0; phase][..], bytes].concat());
-            let inner = text.trim_end_matches('=');
-            inner[(phase * 4).div_ceil(3)..inner.len() - 2].to_owned()
-        });
-        let texts = [
-            hex(false),
-            hex(true),
-            list.to_owned(),
-            list.replace(", ", ",\n    "),
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}"));
+        let upper = bytes.iter().map(|byte| format!("{byte:02X}"));
+        let lists = [
+            format!("{bytes:?}"),
+            format!("{bytes:x?}"),
+            format!("{bytes:02x?}"),
+            format!("{bytes:02X?}"),
         ];
-        let texts = texts.into_iter().chain(base64);
-        let mut all: Vec<Vec<u8>> = texts.map(String::into_bytes).collect();
-        all.push(bytes.to_vec());
-        Self(all)
+        let lists = lists.map(|list| list.trim_matches(['[', ']']).to_owned());
+        // In a longer text base64 has three phases, and both ends depend on what is around.
+        let base64 = (0..3).map(|phase: usize| {
+            let text = base64(&[&vec![0; phase][..], bytes].concat());
+            let whole = text.trim_end_matches('=');
+            whole[(phase * 4).div_ceil(3)..whole.len() - 2].to_owned()
+        });
+        let texts = [hex.collect(), upper.collect()].into_iter();
+        let texts = texts.chain(lists).chain(base64).map(String::into_bytes);
+        Self(
+            texts
+                .chain([bytes.to_vec()])
+                .map(|text| dense(&text))
+                .collect(),
+        )
     }
 
-    /// Where in `text` it is seen.
-    pub fn find(&self, text: &[u8]) -> Option<usize> {
-        self.0.iter().find_map(|spelling| {
-            text.windows(spelling.len())
-                .position(|window| window == spelling)
-        })
+    /// What stands around the first place at which it is seen. Blanks and line breaks do not hide it.
+    pub fn find(&self, text: &[u8]) -> Option<String> {
+        let text = dense(text);
+        let at = self.0.iter().find_map(|spelling| {
+            let mut windows = text.windows(spelling.len());
+            windows.position(|window| window == spelling)
+        })?;
+        let around = &text[at.saturating_sub(300)..text.len().min(at + 100)];
+        Some(String::from_utf8_lossy(around).into_owned())
     }
 
     /// Every spelling, for the test of the search.
@@ -50,9 +51,18 @@ impl Spellings {
     }
 }
 
+fn dense(text: &[u8]) -> Vec<u8> {
+    let dense = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    dense.copied().collect()
+}
+
 /// The bytes behind a secret.
 pub fn bytes_of(secret: &ClusterSecret) -> Vec<u8> {
-    let text = secret.reveal();
+    from_base64(&secret.reveal())
+}
+
+/// The bytes that base64 stands for.
+pub fn from_base64(text: &str) -> Vec<u8> {
     let digits = text.bytes().filter_map(|letter| {
         let place = ALPHABET.iter().position(|known| *known == letter)?;
         u32::try_from(place).ok()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use fly_rpc::{ClusterSecret, Identity};
+use fly_rpc::ClusterSecret;
 use hkdf::Hkdf;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -76,13 +76,12 @@ impl Authority {
         (below, certificate.der().clone())
     }
 
-    /// A member's identity by this authority as one's own PKI.
-    pub fn identity(&self, node: &str) -> Identity {
+    /// A member's certificate, its key and the root, as PEM.
+    pub fn pem(&self, node: &str) -> (String, String, String) {
         let key = KeyPair::generate().expect("a key");
         let leaf = params(node, |_| {}).signed_by(&key, &self.issuer);
         let chain = leaf.expect("a certificate").pem();
-        let key = key.serialize_pem();
-        Identity::from_pem(chain.as_bytes(), key.as_bytes(), self.root.as_bytes()).expect("sound")
+        (chain, key.serialize_pem(), self.root.clone())
     }
 }
 
