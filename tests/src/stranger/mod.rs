@@ -4,8 +4,10 @@ mod authority;
 mod dialler;
 mod flood;
 mod initial;
+mod member;
 
 pub use authority::{Authority, Leaf, derived_key, dns, valid};
 pub use dialler::{Dialler, Seen};
 pub use flood::{Aim, Flood, Flooder, Tally, run};
 pub use initial::{Initial, client_hello, tls_1_2_client_hello};
+pub use member::member;

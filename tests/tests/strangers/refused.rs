@@ -1,14 +1,26 @@
 //! Each stranger is refused, reaches no frame parser, is named in the log, and is told nothing.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::{Arc, Mutex},
+};
 
-use fly_rpc::{ClusterSecret, Node};
+use fly_rpc::{ClusterSecret, Node, NodeBuilder};
 use fly_rpc_tests::{
     Log, SOON,
-    stranger::{Authority, Dialler, Initial, Leaf, client_hello, dns, tls_1_2_client_hello, valid},
+    stranger::{
+        Authority, Dialler, Initial, Leaf, client_hello, dns, member, tls_1_2_client_hello, valid,
+    },
 };
+use quinn::crypto::rustls::QuicServerConfig;
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, SanType};
-use rustls::pki_types::CertificateDer;
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::CertificateDer,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
 
 const CLUSTER: &str = "telling-cluster";
 const REGION: &str = "telling-region";
@@ -16,14 +28,20 @@ const HOUR: i64 = 60 * 60;
 
 /// A node with nothing special about it.
 async fn node(secret: &ClusterSecret) -> Node {
-    let builder = Node::builder()
+    builder(secret)
+        .start()
+        .await
+        .expect("a sound configuration")
+}
+
+fn builder(secret: &ClusterSecret) -> NodeBuilder {
+    Node::builder()
         .cluster(CLUSTER)
         .secret(secret.clone())
         .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .id("telling-node")
         .region(REGION)
-        .primary_region(REGION);
-    builder.start().await.expect("a sound configuration")
+        .primary_region(REGION)
 }
 
 /// What a stranger tries to slip in behind its certificate: the frames of a hello and of a request.
@@ -228,4 +246,94 @@ async fn a_first_packet_made_by_hand_begins_a_handshake() {
     assert!(length.expect("answered").expect("received") >= 1200);
     assert_eq!(answer[0] & 0xf0, 0xc0, "an Initial packet");
     assert_eq!(node.stats().refused, 0);
+}
+
+/// Who has the secret can finish the handshake. His hello is read, and must be true of him.
+#[tokio::test]
+async fn a_member_that_is_not_who_it_says_or_not_who_was_dialled_is_refused_and_named() {
+    let secret = ClusterSecret::generate();
+    let (log, _guard) = Log::start();
+    let node = node(&secret).await;
+    let named = |reason: &str| log.lines(&format!("reason=\"{reason}\"")).len();
+
+    let impostor = member(&secret, CLUSTER, "somebody", "somebody-else");
+    let error = impostor.dial(node.local_addr(), None).await;
+    let error = error.expect_err("refused").to_string();
+    assert!(error.contains("does not believe"), "{error}");
+    assert!(!error.contains(REGION), "{error}");
+    until(|| named("impostor") == 1, "the impostor is named").await;
+    let twin = member(&secret, CLUSTER, "telling-node", "telling-node");
+    twin.dial(node.local_addr(), None)
+        .await
+        .expect_err("refused");
+    until(|| named("duplicate node id") == 1, "the twin is named").await;
+    let stats = node.stats();
+    assert_eq!((stats.refusals.hello, stats.connections), (2, 0));
+
+    // The other way round the dialler refuses, before it has sent anything of its own.
+    let lost = member(&secret, CLUSTER, "lost", "lost");
+    let error = lost.dial(node.local_addr(), Some("another".into())).await;
+    let error = error.expect_err("another node").to_string();
+    assert!(error.contains("another was dialled"), "{error}");
+    until(|| named("the other end refused") == 1, "it is named").await;
+    let after = (node.stats().frames_read, lost.stats().frames_read);
+    assert_eq!(after, (stats.frames_read, 0));
+}
+
+/// A node that dials a stranger names nobody in its first packet, and tells him nothing but that he is refused.
+#[tokio::test]
+async fn a_stranger_who_is_dialled_learns_neither_a_name_nor_why_he_is_refused() {
+    let (log, _guard) = Log::start();
+    let leaf = Leaf::self_signed("stranger");
+    let key = ring::sign::any_supported_type(&leaf.key).expect("a key");
+    let seen = Arc::new(Seen {
+        certified: Arc::new(CertifiedKey::new(leaf.chain, key)),
+        names: Mutex::default(),
+    });
+    let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("TLS 1.3")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(&seen) as _);
+    tls.alpn_protocols = vec![fly_rpc_transport::ALPN.to_vec()];
+    let crypto = QuicServerConfig::try_from(tls).expect("TLS 1.3");
+    let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    let stranger = quinn::Endpoint::server(config, ([127, 0, 0, 1], 0).into());
+    let stranger = stranger.expect("a free port");
+
+    let peer = stranger.local_addr().expect("bound").to_string();
+    let node = builder(&ClusterSecret::generate()).peers([peer.clone()]);
+    let (node, outcome) = tokio::join!(node.start(), async {
+        let incoming = tokio::time::timeout(SOON, stranger.accept()).await;
+        incoming.expect("dialled").expect("it lives").await
+    });
+    let node = node.expect("sound");
+    let Err(quinn::ConnectionError::ConnectionClosed(close)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let words = String::from_utf8_lossy(&close.reason).into_owned();
+    assert_eq!((u64::from(close.error_code), words.as_str()), NAMELESS);
+    let names = seen.names.lock().expect("no panic").clone();
+    assert!(
+        !names.is_empty() && names.iter().all(Option::is_none),
+        "{names:?}"
+    );
+    assert_eq!(node.stats().frames_read, 0);
+    let warned = || !log.lines("signed by no authority that we trust").is_empty();
+    until(warned, "the reason is in the log").await;
+}
+
+/// A server's certificate, and the names that diallers asked for.
+#[derive(Debug)]
+struct Seen {
+    certified: Arc<CertifiedKey>,
+    names: Mutex<Vec<Option<String>>>,
+}
+
+impl ResolvesServerCert for Seen {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name().map(str::to_owned);
+        self.names.lock().expect("no panic").push(name);
+        Some(Arc::clone(&self.certified))
+    }
 }

@@ -10,16 +10,30 @@ use std::{
     time::Duration,
 };
 
-use fly_rpc::{Node, region_rpc};
+use fly_rpc::{Node, NodeId, region_rpc};
 use fly_rpc_tests::{
-    Cluster, Probe, SOON,
+    Cluster, SOON,
     stranger::{Authority, Dialler},
 };
 
+/// Runs, by the node that ran them; without a state, because the other tests' nodes have none.
+static RUNS: Mutex<Vec<(String, NodeId)>> = Mutex::new(Vec::new());
+
 #[region_rpc]
-fn once(#[state] probe: &Probe, padding: &[u8]) -> usize {
+fn once(cluster: &str, padding: &[u8]) -> usize {
     assert!(!padding.is_empty());
-    probe.run()
+    let node = fly_rpc::node().expect("it runs in one");
+    let before = runs(cluster, &node);
+    RUNS.lock()
+        .expect("no panic")
+        .push((cluster.to_owned(), node.id().clone()));
+    before
+}
+
+fn runs(cluster: &str, node: &Node) -> usize {
+    let runs = RUNS.lock().expect("no panic");
+    let here = |run: &&(String, NodeId)| run.0 == cluster && run.1 == *node.id();
+    runs.iter().filter(here).count()
 }
 
 /// Carries datagrams between one dialler and one node, and keeps those to the node.
@@ -117,10 +131,9 @@ fn replay(datagrams: &[Vec<u8>], from: &UdpSocket, to: SocketAddr) {
 
 /// Two nodes that serve `once`, a third that called the first through a relay, and what it sent.
 struct Recorded {
+    cluster: Cluster,
     server: Node,
-    probe: Probe,
     other: Node,
-    other_probe: Probe,
     client: Node,
     relay: Relay,
 }
@@ -129,26 +142,29 @@ const CALLS: usize = 20;
 
 async fn recorded() -> Recorded {
     let cluster = Cluster::new();
-    let (probe, other_probe) = (Probe::new(), Probe::new());
-    let server = cluster.builder("server", "syd").state(probe.clone());
-    let server = server.start().await.expect("sound");
-    let other = cluster.builder("other", "cdg").state(other_probe.clone());
-    let other = other.start().await.expect("sound");
+    let server = cluster.builder("server", "syd").start().await;
+    let server = server.expect("sound");
+    let other = cluster
+        .builder("other", "cdg")
+        .start()
+        .await
+        .expect("sound");
     let relay = Relay::start(server.local_addr());
-    let client = cluster.builder("client", "lax").state(Probe::new());
+    let client = cluster.builder("client", "lax");
     let client = client.peers([relay.address.to_string()]).start().await;
     let client = client.expect("sound");
     client.wait_for("syd", SOON).await.expect("connected");
     for call in 0..CALLS {
-        let before = once_on("syd", &[7; 3000]).via(&client).await;
+        let before = once_on("syd", cluster.name(), &[7; 3000])
+            .via(&client)
+            .await;
         assert_eq!(before.expect("served"), call);
     }
     assert!(relay.recorded().len() > CALLS);
     Recorded {
+        cluster,
         server,
-        probe,
         other,
-        other_probe,
         client,
         relay,
     }
@@ -163,7 +179,8 @@ impl Recorded {
             let late = Dialler::new(Some(late)).expect("a key");
             late.refused(node.local_addr(), b"").await.expect("refused");
         }
-        assert_eq!((self.probe.runs(), self.other_probe.runs()), (CALLS, 0));
+        let runs = [&self.server, &self.other].map(|node| runs(self.cluster.name(), node));
+        assert_eq!(runs, [CALLS, 0]);
         assert_eq!(self.other.stats().frames_read, 0);
     }
 }
@@ -186,7 +203,9 @@ async fn a_session_that_is_replayed_runs_nothing() {
     let frames = recorded.server.stats().frames_read - frames;
     // Signs of life of the connection itself.
     assert!(frames <= 4, "{frames} frames");
-    let next = once_on("syd", &[1]).via(&recorded.client).await;
+    let next = once_on("syd", recorded.cluster.name(), &[1])
+        .via(&recorded.client)
+        .await;
     assert_eq!(next.expect("the connection lives"), CALLS);
 
     // And when it is gone.
@@ -198,7 +217,8 @@ async fn a_session_that_is_replayed_runs_nothing() {
     }
     let late = Dialler::new(None).expect("nothing to refuse");
     late.refused(server, b"").await.expect("refused");
-    assert_eq!(recorded.probe.runs(), CALLS + 1);
+    let name = recorded.cluster.name();
+    assert_eq!(runs(name, &recorded.server), CALLS + 1);
     assert_eq!(recorded.server.stats().frames_read, frames);
 }
 
@@ -223,8 +243,7 @@ async fn a_first_flight_that_is_replayed_a_hundred_times_runs_nothing() {
 #[tokio::test]
 async fn a_member_that_comes_again_cannot_send_early() {
     let cluster = Cluster::new();
-    let server = cluster.builder("server", "syd").state(Probe::new());
-    let server = server.start().await.expect("sound");
+    let server = cluster.node("server", "syd").await;
     let authority = Authority::of_cluster(&cluster.secret(), cluster.name());
     let member = Dialler::new(Some(authority.leaf("member", |_| {})));
     let member = member.expect("a key").eager();

@@ -2,18 +2,13 @@
 
 use std::{
     net::UdpSocket,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use fly_rpc::{ClusterSecret, Identity, Limits, Node, NodeId, region_rpc};
+use fly_rpc::{Limits, Node, region_rpc};
 use fly_rpc_tests::{
     Cluster, SOON,
-    stranger::{Dialler, Initial, Leaf, client_hello},
-};
-use fly_rpc_transport::{
-    Catalogue, Endpoint, EndpointConfig, Hello, Link, PROTOCOL_VERSIONS, Request, Served, Service,
-    Status,
+    stranger::{Dialler, Initial, Leaf, client_hello, member},
 };
 use tokio::task::JoinSet;
 
@@ -125,7 +120,7 @@ async fn stall(server: &Node, handshakes: u64) {
 
 /// Connects a new member and lets it go again; how long it took to be introduced.
 async fn honest_dial(cluster: &Cluster, server: &Node, node: &str) -> Duration {
-    let endpoint = endpoint(&cluster.secret(), cluster.name(), node);
+    let endpoint = member(&cluster.secret(), cluster.name(), node, node);
     let start = Instant::now();
     let link = endpoint.dial(server.local_addr(), Some(server.id().clone()));
     let link = link.await.expect("an honest node");
@@ -133,40 +128,6 @@ async fn honest_dial(cluster: &Cluster, server: &Node, node: &str) -> Duration {
     assert_eq!(link.node(), server.id());
     endpoint.close().await;
     took
-}
-
-/// A member with nothing to serve.
-fn endpoint(secret: &ClusterSecret, cluster: &str, node: &str) -> Endpoint {
-    let node = NodeId::from(node);
-    let config = EndpointConfig {
-        socket: UdpSocket::bind("127.0.0.1:0").expect("a free port"),
-        identity: Identity::from_secret(secret.clone(), None, cluster, &node).expect("sound"),
-        hello: Hello {
-            protocol: PROTOCOL_VERSIONS,
-            cluster: cluster.to_owned(),
-            node,
-            incarnation: 1,
-            region: "cdg".into(),
-            primary: "syd".into(),
-            build: String::new(),
-            advertise: None,
-            dial: 0,
-            message_size: 1 << 20,
-            draining: false,
-            catalogue: Arc::new(Catalogue::default()),
-        },
-        limits: Limits::default(),
-    };
-    Endpoint::start(config, Arc::new(Nothing)).expect("started")
-}
-
-/// Serves nothing.
-struct Nothing;
-
-impl Service for Nothing {
-    fn serve(&self, _link: &Arc<Link>, request: Request) -> Served {
-        Served::Answer(request.respond(Status::UnknownFunction))
-    }
 }
 
 async fn until(condition: impl Fn() -> bool) {

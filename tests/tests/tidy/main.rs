@@ -7,3 +7,4 @@ mod layers;
 mod limits;
 mod repository;
 mod shape;
+mod trust;

@@ -1,12 +1,15 @@
 //! Which certificates of a trusted authority are refused, in both directions, and under which name.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, SanType};
 use rustls::Side;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
+use webpki::KeyUsage;
 
+use crate::identity::verify::{algorithms, verify_chain};
 use crate::identity::{CertificateRefused, Identity, IdentityError};
 use crate::tls::{client_config, server_config};
 
@@ -207,6 +210,51 @@ fn a_bomb_of_a_chain_is_refused_for_its_length() {
         refused(&pki, &leaf, &intermediates[..6]),
         CertificateRefused::UnknownIssuer
     );
+}
+
+/// What strangers can make a node verify costs it next to nothing: of several runs the fastest, since
+/// this machine may do other things as well.
+#[test]
+fn a_bomb_of_a_certificate_is_refused_in_less_than_ten_milliseconds() {
+    let pki = Pki::new("root");
+    let stranger = Pki::new("root");
+    let (below, again) = stranger.intermediate("again");
+    let again = CertificateDer::from_pem_slice(again.as_bytes()).unwrap();
+    let names = |params: &mut CertificateParams| {
+        params.subject_alt_names = (0..10_000).map(|n| dns(&format!("n{n}"))).collect();
+    };
+    let fewer = |params: &mut CertificateParams| {
+        params.subject_alt_names = (0..2_000).map(|n| dns(&format!("n{n}"))).collect();
+    };
+    let members = |leaf: Leaf| CertificateDer::from_pem_slice(leaf.chain()).unwrap();
+    // TLS itself takes 64 KiB of certificates at most; these are worse than what can come.
+    let bombs = [
+        ("100 intermediates", members(below.leaf(|_| {})), 100),
+        ("10 000 names of a member", members(pki.leaf(names)), 0),
+        (
+            "10 000 names of a stranger",
+            members(stranger.leaf(names)),
+            0,
+        ),
+        ("2 000 names of a member", members(pki.leaf(fewer)), 0),
+        ("a chain that fits", members(below.leaf(|_| {})), 6),
+    ];
+    let roots = &pki.identity("member").material().roots;
+    for (what, leaf, intermediates) in bombs {
+        let intermediates = vec![again.clone(); intermediates];
+        let run = || {
+            let start = Instant::now();
+            let now = UnixTime::now();
+            let usage = KeyUsage::client_auth();
+            let algorithms = algorithms();
+            let refused = verify_chain(roots, &leaf, &intermediates, now, usage, &algorithms);
+            refused.unwrap_err();
+            start.elapsed()
+        };
+        let fastest = (0..10).map(|_| run()).min().unwrap();
+        println!("{what}: {fastest:?}");
+        assert!(fastest < Duration::from_millis(10), "{what}: {fastest:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! Nothing makes a node lenient: no feature, no variable, and no verifier but one.
+
+use crate::repository::{Source, mentions, none, read, sources};
+
+/// The code of the three crates, without their tests.
+fn code() -> impl Iterator<Item = Source> {
+    sources()
+        .into_iter()
+        .filter(|file| file.path.starts_with("fly-rpc") && !file.is_test())
+}
+
+#[test]
+fn certificates_are_judged_in_one_file_and_by_one_rule() {
+    for (name, files) in JUDGES {
+        let users = code().filter(|file| mentions(&file.code(), name));
+        let users: Vec<String> = users.map(|file| file.path).collect();
+        assert_eq!(users, files, "users of `{name}`");
+    }
+    // Either verdict stands behind the rule, and nothing stands between them.
+    let verifier = code().find(|file| file.path == VERIFIER).expect("a file");
+    let verdicts: Vec<&str> = ["ServerCertVerified", "ClientCertVerified"].to_vec();
+    for verdict in verdicts {
+        let given = format!("Ok({verdict}::assertion())");
+        let lines: Vec<&str> = verifier.without_tests().lines().map(str::trim).collect();
+        let at: Vec<usize> = (0..lines.len())
+            .filter(|at| lines[*at].contains(&given))
+            .collect();
+        assert_eq!(at.len(), 1, "`{given}` is given once");
+        assert!(
+            lines[at[0] - 1].starts_with("self.verify("),
+            "{}",
+            lines[at[0] - 1]
+        );
+    }
+    assert!(
+        !verifier
+            .code()
+            .contains("HandshakeSignatureValid::assertion")
+    );
+}
+
+#[test]
+fn no_feature_and_no_variable_reaches_what_trusts() {
+    for manifest in ["fly-rpc/Cargo.toml", "fly-rpc-transport/Cargo.toml"] {
+        assert!(
+            !read(manifest).contains("[features]"),
+            "{manifest} has features"
+        );
+    }
+    let lenient = code().filter(|file| file.path.starts_with("fly-rpc-transport/"));
+    none(
+        "files of the transport that a feature or a variable changes",
+        lenient
+            .filter(|file| {
+                let code = file.code();
+                [
+                    "feature =",
+                    "env!",
+                    "std::env",
+                    "env::var",
+                    "debug_assertions",
+                ]
+                .iter()
+                .any(|name| code.contains(name))
+            })
+            .map(|file| file.path),
+    );
+}
+
+const VERIFIER: &str = "fly-rpc-transport/src/identity/verify.rs";
+const TLS: &str = "fly-rpc-transport/src/tls.rs";
+
+/// What decides about trust, and where alone it stands.
+const JUDGES: [(&str, &[&str]); 6] = [
+    ("dangerous", &[TLS]),
+    ("with_custom_certificate_verifier", &[TLS]),
+    ("with_client_cert_verifier", &[TLS]),
+    ("with_no_client_auth", &[]),
+    ("ServerCertVerifier", &[VERIFIER]),
+    ("ClientCertVerifier", &[VERIFIER]),
+];
