@@ -48,8 +48,9 @@ pub struct Tally {
     pub received: u64,
     /// Their bytes.
     pub bytes_received: u64,
-    /// Those of them that may be stateless resets (RFC 9000 §10.3): their header is short.
-    pub resets: u64,
+    /// Those of them with a short header: stateless resets (RFC 9000 §10.3), or QUIC's own first packets behind a handshake
+    /// that the other end has not finished.
+    pub short: u64,
     /// Those of them that ask for a proof of the address (RFC 9000 §17.2.5).
     pub retries: u64,
 }
@@ -111,7 +112,7 @@ impl Flooder {
             bytes_sent,
             received,
             bytes_received,
-            resets,
+            short,
             retries,
         ] = &numbers?[..]
         else {
@@ -123,7 +124,7 @@ impl Flooder {
             bytes_sent,
             received,
             bytes_received,
-            resets,
+            short,
             retries,
         })
     }
@@ -138,7 +139,7 @@ impl Tally {
             bytes_sent: self.bytes_sent + other.bytes_sent,
             received: self.received + other.received,
             bytes_received: self.bytes_received + other.bytes_received,
-            resets: self.resets + other.resets,
+            short: self.short + other.short,
             retries: self.retries + other.retries,
         }
     }
@@ -156,7 +157,7 @@ impl Tally {
             self.bytes_sent,
             self.received,
             self.bytes_received,
-            self.resets,
+            self.short,
             self.retries
         )
     }
@@ -291,7 +292,7 @@ fn receive(socket: &UdpSocket, tally: &mut Tally) -> std::io::Result<()> {
             Ok(length) => {
                 tally.received += 1;
                 tally.bytes_received += length as u64;
-                tally.resets += u64::from(bytes[0] & 0x80 == 0);
+                tally.short += u64::from(bytes[0] & 0x80 == 0);
                 tally.retries += u64::from(bytes[0] & 0xf0 == 0xf0 && bytes[4] == 1);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

@@ -119,7 +119,7 @@ impl Noticed {
         let tally = &self.tally;
         println!(
             "{what}: {:.0}/s for {:?}; p99 {:.2?} times its normal, {:.2?}; {} bytes in, {} out ({:.3} times); \
-             {:.1} resets/s; {} of {} retried; resident memory + {} KiB",
+             {:.1} short headers/s; {} of {} retried; resident memory + {} KiB",
             tally.rate(),
             tally.time,
             self.factor(),
@@ -127,7 +127,7 @@ impl Noticed {
             tally.bytes_sent,
             tally.bytes_received,
             tally.bytes_received as f64 / tally.bytes_sent as f64,
-            tally.resets as f64 / tally.time.as_secs_f64(),
+            tally.short as f64 / tally.time.as_secs_f64(),
             self.retries,
             tally.sent,
             self.grown / 1024,
@@ -180,8 +180,8 @@ async fn garbage_hardly_slows_honest_calls_and_is_hardly_answered() {
     noticed.report("garbage");
     noticed.check();
     assert!(noticed.tally.sent > 10_000, "that was no flood");
-    let resets = noticed.tally.resets as f64 / noticed.tally.time.as_secs_f64();
-    assert!(resets <= 50.0, "{resets} resets a second");
+    let short = noticed.tally.short as f64 / noticed.tally.time.as_secs_f64();
+    assert!(short <= 50.0, "{short} resets a second");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

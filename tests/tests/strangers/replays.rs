@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fly_rpc::{Node, NodeId, region_rpc};
@@ -15,6 +15,8 @@ use fly_rpc_tests::{
     Cluster, SOON,
     stranger::{Authority, Dialler},
 };
+
+use crate::ALONE;
 
 /// Runs, by the node that ran them; without a state, because the other tests' nodes have none.
 static RUNS: Mutex<Vec<(String, NodeId)>> = Mutex::new(Vec::new());
@@ -237,6 +239,42 @@ async fn a_first_flight_that_is_replayed_a_hundred_times_runs_nothing() {
     }
     recorded.nothing_else_ran().await;
     assert!(recorded.server.stats().frames_read - frames <= 4);
+}
+
+/// Packets of a connection that is gone are answered by stateless resets (RFC 9000 §10.3), which a flood must not multiply.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_packets_of_a_connection_that_is_gone_gets_fifty_resets_a_second() {
+    let _alone = ALONE.lock().await;
+    let recorded = recorded().await;
+    let session = recorded.relay.recorded();
+    let last = session.iter().rfind(|datagram| datagram[0] & 0x80 == 0);
+    let last = last.expect("a packet behind the handshake").clone();
+    recorded.client.shutdown().await;
+    let server = recorded.server.local_addr();
+
+    let flood = move |until: &dyn Fn(u32, Duration) -> bool| {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        socket.set_nonblocking(true).expect("a socket");
+        let (start, mut sent, mut resets) = (Instant::now(), 0, 0);
+        while !until(resets, start.elapsed()) {
+            sent += u32::from(socket.send_to(&last, server).is_ok());
+            while socket.recv(&mut [0; 2048]).is_ok() {
+                resets += 1;
+            }
+        }
+        (sent, resets, start.elapsed())
+    };
+    let flooding = tokio::task::spawn_blocking(move || {
+        // The connection is forgotten a little after it is closed.
+        flood(&|resets, time| resets > 0 || time > SOON);
+        flood(&|_, time| time > Duration::from_secs(2))
+    });
+    let (sent, resets, time) = flooding.await.expect("no panic");
+    println!("{sent} packets in {time:?}: {resets} resets");
+    assert!(sent > 1_000, "that was no flood");
+    assert!(resets > 0, "nothing was answered");
+    let most = time.as_secs_f64() * 50.0 + 1.0;
+    assert!(f64::from(resets) <= most, "{resets} resets in {time:?}");
 }
 
 /// A member that would resume its session and send early is not given the means.
