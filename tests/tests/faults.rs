@@ -191,6 +191,26 @@ async fn a_call_that_would_wait_lets_an_older_one_go_first() {
 }
 
 #[tokio::test]
+async fn a_node_counts_what_it_is_busy_with() {
+    let Pair {
+        syd, hkg, probe, ..
+    } = pair().await;
+    let call = tokio::spawn(wait_at_the_gate_on_primary().via(&hkg).timeout(SOON));
+    assert_eq!(probe.told().await, "started");
+    let busy = |node: &Node| {
+        let stats = node.stats();
+        (stats.handlers, stats.pending_calls, stats.connections)
+    };
+    assert_eq!((busy(&syd), busy(&hkg)), ((1, 0, 1), (0, 1, 1)));
+    let frames = hkg.stats().frames_read;
+    probe.open(1);
+    call.await.expect("no panic").expect("answered");
+    assert_eq!(busy(&hkg), (0, 0, 1));
+    assert!(hkg.stats().frames_read > frames, "the answer is a frame");
+    assert_eq!((syd.stats().refused, hkg.stats().refused), (0, 0));
+}
+
+#[tokio::test]
 async fn a_node_that_stops_waits_for_its_own_calls() {
     let Pair {
         syd, hkg, probe, ..
