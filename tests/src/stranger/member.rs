@@ -4,8 +4,8 @@ use std::{net::UdpSocket, sync::Arc};
 
 use fly_rpc::{ClusterSecret, Identity, Limits, NodeId};
 use fly_rpc_transport::{
-    Catalogue, Endpoint, EndpointConfig, Hello, Link, PROTOCOL_VERSIONS, Request, Served, Service,
-    Status,
+    Catalogue, Endpoint, EndpointConfig, Hello, Link, PROTOCOL_VERSIONS, Randomness, Request,
+    Served, Service, Status,
 };
 
 /// A member whose certificate names `certified`, and whose hello says `node`. Must be made on a runtime.
@@ -16,7 +16,8 @@ pub fn member(secret: &ClusterSecret, cluster: &str, certified: &str, node: &str
     let certified = NodeId::from(certified);
     let identity = Identity::from_secret(secret.clone(), None, cluster, &certified);
     let config = EndpointConfig {
-        socket: UdpSocket::bind("127.0.0.1:0").expect("a free port"),
+        socket: UdpSocket::bind("127.0.0.1:0").expect("a free port").into(),
+        randomness: Randomness::unforeseeable(),
         identity: identity.expect("sound"),
         hello: Hello {
             protocol: PROTOCOL_VERSIONS,
