@@ -46,7 +46,7 @@ impl Fleet {
             fleet.spawn(*machine, Build::Old)?;
         }
         for process in &mut fleet.processes {
-            process.expect("ready").await?;
+            process.child.expect("ready").await?;
         }
         Ok(fleet)
     }
@@ -70,9 +70,9 @@ impl Fleet {
         self.enter(Chapter::Replacement, false).await?;
         self.take(machine)?.stop().await?;
         let process = self.spawn(machine, build)?;
-        process.expect("ready").await?;
+        process.child.expect("ready").await?;
         let phase = self.phases.len() - 1;
-        self.last()?.ask(&format!("phase {phase}")).await?;
+        self.last()?.child.ask(&format!("phase {phase}")).await?;
         self.see_each_other().await
     }
 
@@ -88,10 +88,12 @@ impl Fleet {
             victims.push(self.take(*machine)?);
         }
         // All at once, before any is waited for.
-        victims.iter_mut().try_for_each(Process::start_kill)?;
+        victims
+            .iter_mut()
+            .try_for_each(|victim| victim.child.start_kill())?;
         let begun = Instant::now();
         for victim in victims {
-            victim.killed().await?;
+            victim.child.killed().await?;
         }
         self.see_each_other().await?;
         Ok(begun.elapsed())
@@ -137,10 +139,10 @@ impl Fleet {
     /// Gives every process the same command, and waits until each has carried it out.
     async fn ask_all(&mut self, command: &str) -> anyhow::Result<()> {
         for process in &mut self.processes {
-            process.tell(command).await?;
+            process.child.tell(command).await?;
         }
         for process in &mut self.processes {
-            process.done(command).await?;
+            process.child.done(command).await?;
         }
         Ok(())
     }

@@ -5,10 +5,12 @@ pub mod history;
 pub mod secrets;
 pub mod stranger;
 
+mod child;
 mod cluster;
 mod log;
 mod probe;
 
+pub use child::Child;
 pub use cluster::{Cluster, SOON};
 pub use log::Log;
 pub use probe::{Probe, Witness};

@@ -1,0 +1,174 @@
+//! A process that a test runs, and the lines that they exchange.
+//!
+//! The test gives commands, the process answers each when it has carried it out; so the test knows when something has
+//! happened, and nothing sleeps to synchronise.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context, ensure};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{self, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+/// A process. It is killed when this is dropped, and ends by itself when its standard input does, so that it outlives
+/// neither the test nor the test's process.
+#[derive(Debug)]
+pub struct Child {
+    name: String,
+    process: process::Child,
+    commands: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Child {
+    /// Starts a process. The name is for what goes wrong.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn spawn(name: impl Into<String>, command: &mut Command) -> anyhow::Result<Self> {
+        let name = name.into();
+        let spawned = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn();
+        let mut process = spawned.with_context(|| format!("{name} cannot be run: {command:?}"))?;
+        let commands = process
+            .stdin
+            .take()
+            .context("it was asked for a standard input")?;
+        let answers = process
+            .stdout
+            .take()
+            .context("it was asked for a standard output")?;
+        Ok(Self {
+            name,
+            process,
+            commands,
+            answers: BufReader::new(answers).lines(),
+        })
+    }
+
+    /// Gives a command and waits until it is carried out.
+    ///
+    /// # Errors
+    /// A process that ended, or answers something else.
+    pub async fn ask(&mut self, command: &str) -> anyhow::Result<()> {
+        self.tell(command).await?;
+        self.done(command).await
+    }
+
+    /// Gives a command.
+    ///
+    /// # Errors
+    /// A process that ended.
+    pub async fn tell(&mut self, command: &str) -> anyhow::Result<()> {
+        let given = self
+            .commands
+            .write_all(format!("{command}\n").as_bytes())
+            .await;
+        given.with_context(|| format!("{} takes no commands", self.name))
+    }
+
+    /// Waits until a command that was given is carried out.
+    ///
+    /// # Errors
+    /// A process that ended, or answers something else.
+    pub async fn done(&mut self, command: &str) -> anyhow::Result<()> {
+        self.expect("done")
+            .await
+            .with_context(|| format!("it was asked to {command:?}"))
+    }
+
+    /// Waits for an answer, which must be this one.
+    ///
+    /// # Errors
+    /// A process that ended, or answers something else.
+    pub async fn expect(&mut self, expected: &str) -> anyhow::Result<()> {
+        let answer = self.answer().await?;
+        ensure!(
+            answer == expected,
+            "{} should say {expected:?} and says {answer:?}",
+            self.name
+        );
+        Ok(())
+    }
+
+    /// Waits for an answer.
+    ///
+    /// # Errors
+    /// A process that ended.
+    pub async fn answer(&mut self) -> anyhow::Result<String> {
+        let answer = timeout(PATIENCE, self.answers.next_line()).await;
+        let answer = answer.with_context(|| format!("{} does not answer", self.name))??;
+        answer.with_context(|| format!("{} ended", self.name))
+    }
+
+    /// Waits for the end of a process that was told to stop and said that it did.
+    ///
+    /// # Errors
+    /// A process that does not end, or not well.
+    pub async fn ended(mut self) -> anyhow::Result<()> {
+        let status = timeout(PATIENCE, self.process.wait()).await;
+        let status = status.with_context(|| format!("{} does not end", self.name))??;
+        ensure!(status.success(), "{} ended with {status}", self.name);
+        Ok(())
+    }
+
+    /// Stops it in mid-motion (`SIGSTOP`), until it [continues](Self::resume).
+    ///
+    /// # Errors
+    /// A process that ended.
+    pub async fn pause(&self) -> anyhow::Result<()> {
+        self.signal("STOP").await
+    }
+
+    /// Lets it go on (`SIGCONT`) as if nothing had happened.
+    ///
+    /// # Errors
+    /// A process that ended.
+    pub async fn resume(&self) -> anyhow::Result<()> {
+        self.signal("CONT").await
+    }
+
+    /// Kills it (`SIGKILL`) without a word of warning.
+    ///
+    /// # Errors
+    /// A process that ended.
+    pub fn start_kill(&mut self) -> anyhow::Result<()> {
+        Ok(self.process.start_kill()?)
+    }
+
+    /// Waits for the end of a process that was killed.
+    ///
+    /// # Errors
+    /// A process that ended by itself before.
+    pub async fn killed(mut self) -> anyhow::Result<()> {
+        let status = timeout(PATIENCE, self.process.wait()).await;
+        let status = status.with_context(|| format!("{} does not die", self.name))??;
+        ensure!(
+            !status.success(),
+            "{} ended before it was killed",
+            self.name
+        );
+        Ok(())
+    }
+
+    /// Signals this very process. The shell has `kill` built in.
+    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let process = self.process.id();
+        let process = process.with_context(|| format!("{} ended", self.name))?;
+        let sent = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -{signal} {process}"))
+            .status()
+            .await?;
+        ensure!(sent.success(), "{} took no SIG{signal}", self.name);
+        Ok(())
+    }
+}
+
+/// How long a command may take. The longest is to notice the dead: 12 s of silence, by default.
+const PATIENCE: Duration = Duration::from_secs(45);
