@@ -4,6 +4,7 @@ pub mod fleet;
 pub mod history;
 pub mod secrets;
 pub mod stranger;
+pub mod relay;
 
 mod child;
 mod cluster;
