@@ -3,8 +3,10 @@
 //! Callers and callees each append to a journal of their own, in a file that outlives its process. Only together do the
 //! journals tell what a caller was told and what really happened.
 
+mod attempts;
 mod event;
 mod journal;
+mod promise;
 mod record;
 mod story;
 mod table;
@@ -15,6 +17,7 @@ use anyhow::Context;
 
 pub use event::{CallId, Event, Outcome};
 pub use journal::{Execution, Journal};
+pub use promise::Kept;
 pub use record::{Record, Run, Settled};
 pub use story::{Story, each};
 pub use table::Table;
@@ -122,6 +125,7 @@ mod tests {
             phase: 4,
             at_once: true,
             micros: 5,
+            failed_attempts: 2,
             outcome,
         };
         let outcomes = [

@@ -43,6 +43,8 @@ pub enum Event {
         at_once: bool,
         /// How long it took, in microseconds.
         micros: u64,
+        /// How many attempts failed.
+        failed_attempts: u32,
         /// What it was told.
         outcome: Outcome,
     },
@@ -139,11 +141,12 @@ impl fmt::Display for Event {
                 phase,
                 at_once,
                 micros,
+                failed_attempts,
                 outcome,
             } => {
                 write!(
                     f,
-                    "settled\t{call}\t{phase}\t{at_once}\t{micros}\t{outcome}"
+                    "settled\t{call}\t{phase}\t{at_once}\t{micros}\t{failed_attempts}\t{outcome}"
                 )
             }
             Self::Began {
@@ -181,6 +184,7 @@ impl FromStr for Event {
                 phase: next()?.parse()?,
                 at_once: next()?.parse()?,
                 micros: next()?.parse()?,
+                failed_attempts: next()?.parse()?,
                 outcome: match next()? {
                     "right" => Outcome::Right,
                     "wrong" => Outcome::Wrong,

@@ -12,7 +12,10 @@ use std::{
 
 use fly_rpc::{CallError, Target};
 
-use super::event::{CallId, Event, Outcome};
+use super::{
+    attempts::{count_failed_attempts, failed_attempts},
+    event::{CallId, Event, Outcome},
+};
 use crate::fleet::Build;
 
 /// Appends one line per event, each with a single write, so that a kill loses nothing that was written before it.
@@ -38,6 +41,7 @@ impl Journal {
             .append(true)
             .create_new(true)
             .open(path)?;
+        count_failed_attempts();
         Ok(Self {
             file,
             process,
@@ -89,12 +93,16 @@ impl Journal {
             call,
             begun: Instant::now(),
             polls: 0,
+            failed_attempts: 0,
             settled: false,
         };
         let mut future = pin!(make(call));
         let answer = poll_fn(|context| {
             pending.polls += 1;
-            future.as_mut().poll(context)
+            let before = failed_attempts();
+            let polled = future.as_mut().poll(context);
+            pending.failed_attempts += failed_attempts() - before;
+            polled
         });
         let outcome = Outcome::of(answer.await);
         pending.settle(outcome.clone());
@@ -144,6 +152,7 @@ struct Pending<'a> {
     call: CallId,
     begun: Instant,
     polls: usize,
+    failed_attempts: u32,
     settled: bool,
 }
 
@@ -155,6 +164,7 @@ impl Pending<'_> {
             phase: self.journal.phase(),
             at_once: self.polls == 1,
             micros: u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            failed_attempts: self.failed_attempts,
             outcome,
         });
     }

@@ -36,6 +36,8 @@ pub struct Settled {
     pub at_once: bool,
     /// How long it took, in microseconds.
     pub micros: u64,
+    /// How many attempts failed.
+    pub failed_attempts: u32,
 }
 
 /// One execution.
@@ -143,6 +145,7 @@ impl Record {
                 phase,
                 at_once,
                 micros,
+                failed_attempts,
                 outcome,
                 ..
             } => {
@@ -151,6 +154,7 @@ impl Record {
                     phase,
                     at_once,
                     micros,
+                    failed_attempts,
                 });
                 anyhow::ensure!(before.is_none(), "{call} was settled twice");
             }

@@ -1,0 +1,11 @@
+//! Real nodes, real processes and real faults between them. Whatever happens, nothing that was acknowledged is lost,
+//! nothing runs twice, and `executed()` is never wrong: callers write down what they were told, callees what they did,
+//! and both are compared at the end of each test.
+
+#![cfg(unix)]
+
+mod desk;
+mod errands;
+mod network;
+mod traffic;
+mod world;
