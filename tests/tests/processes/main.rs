@@ -6,6 +6,7 @@
 
 mod desk;
 mod errands;
+mod kills;
 mod network;
 mod traffic;
 mod world;
