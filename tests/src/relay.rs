@@ -9,7 +9,7 @@ mod pump;
 
 use std::{
     collections::HashMap,
-    io,
+    fmt, io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
@@ -218,6 +218,21 @@ async fn bring_back(path: Weak<Path>, socket: Arc<UdpSocket>, dialler: SocketAdd
             let exit = Exit::new(Arc::clone(&path.front), dialler);
             path.admit(Way::Back, &buffer[..length], &exit);
         }
+    }
+}
+
+impl fmt::Display for Tallies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let both = |count: fn(&Tally) -> u64| count(&self.there) + count(&self.back);
+        write!(
+            f,
+            "{} datagrams, {} lost, {} doubled, {} damaged, {} late",
+            both(|tally| tally.datagrams),
+            both(|tally| tally.lost),
+            both(|tally| tally.duplicated),
+            both(|tally| tally.corrupted),
+            both(|tally| tally.reordered),
+        )
     }
 }
 

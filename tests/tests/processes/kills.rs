@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     desk::{Desk, Order},
     traffic::Traffic,
-    world::{Plan, Worker, World, at, sees, until},
+    world::{Plan, World, at, sees, until},
 };
 
 /// How far a call has come when the process that it was made to is killed.

@@ -7,6 +7,9 @@
 mod desk;
 mod errands;
 mod kills;
+mod lives;
 mod network;
+mod pauses;
 mod traffic;
+mod trust;
 mod world;

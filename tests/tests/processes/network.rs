@@ -270,16 +270,14 @@ impl Pair {
         let mut times: Vec<Duration> = told.iter().map(|(_, took)| *took).collect();
         times.sort_unstable();
         let of = |share: usize| times[(times.len() - 1) * share / 100];
-        let tallies = self.relay.tallies();
         println!(
-            "{case}: {} of {} right; median {:.0?}, p99 {:.0?}, longest {:.0?}; datagrams {} there, {} back",
+            "{case}: {} of {} right; median {:.0?}, p99 {:.0?}, longest {:.0?}; {}",
             right(told),
             told.len(),
             of(50),
             of(99),
             of(100),
-            tallies.there.datagrams,
-            tallies.back.datagrams,
+            self.relay.tallies(),
         );
     }
 }

@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
             "trade" => trade(&mut traffic, &desk, &node, argument.parse()?),
             "more" => traffic.more(argument.parse()?).await,
             "rest" => traffic.rest().await,
-            "pass" => desk.gate.add_permits(argument.parse()?),
+            "begin" => begin(&desk, argument.parse()?).await,
             "stop" => return stop(&node, &mut traffic).await,
             _ => bail!("{line:?} cannot be done"),
         }
@@ -62,6 +62,13 @@ async fn see(node: &Node, others: &str) {
     while !others.split(' ').map(NodeId::from).all(is_seen) {
         look.tick().await;
     }
+}
+
+/// Waits until so many calls were begun that take their time.
+async fn begin(desk: &Desk, calls: usize) {
+    let mut begun = desk.begun.subscribe();
+    let enough = begun.wait_for(|begun| *begun >= calls).await;
+    enough.expect("the desk lives as long as this process");
 }
 
 /// Starts so many callers of each function, to any other node.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use fly_rpc::{ClusterSecret, Node, NodeBuilder, NodeId, PeerState, Target};
+use fly_rpc::{ClusterSecret, Identity, Node, NodeBuilder, NodeId, PeerState, Target};
 use fly_rpc_tests::{
     Child, SOON,
     fleet::Build,
@@ -81,9 +81,17 @@ impl World {
 
     /// A builder of a node in this process that dials nobody.
     pub(crate) fn builder(&self, id: &str, desk: &Desk) -> NodeBuilder {
+        self.without_secret(id, desk).secret(self.secret.clone())
+    }
+
+    /// The same for a node with a certificate instead of the secret.
+    pub(crate) fn certified(&self, id: &str, desk: &Desk, identity: Identity) -> NodeBuilder {
+        self.without_secret(id, desk).identity(identity)
+    }
+
+    fn without_secret(&self, id: &str, desk: &Desk) -> NodeBuilder {
         Node::builder()
             .cluster(self.cluster())
-            .secret(self.secret.clone())
             .bind(ANY_PORT)
             .id(id)
             .region(region_of(id))
