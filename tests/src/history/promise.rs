@@ -64,9 +64,10 @@ fn broken_promise(call: &Record, idempotent: bool) -> Option<&'static str> {
     if runs > 1 && !idempotent {
         return Some("it runs at most once");
     }
-    // One attempt that is not followed by another is no retry.
-    let attempts = settled.failed_attempts as usize + usize::from(call.is_right());
-    if runs > attempts.max(1) {
+    // All attempts failed, or the last one did not.
+    let failed = matches!(settled.outcome, Outcome::Failed { .. });
+    let attempts = settled.failed_attempts as usize + usize::from(!failed);
+    if runs > attempts {
         return Some("it runs at most once for each attempt");
     }
     match &settled.outcome {

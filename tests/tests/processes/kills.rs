@@ -1,8 +1,6 @@
 //! Processes that are killed (`SIGKILL`): cases M2, N5 and N14 of RELIABILITY.md.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
-    process,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -22,7 +20,7 @@ use tokio::{
 use crate::{
     desk::{Desk, Order},
     traffic::Traffic,
-    world::{Plan, World, at, sees, until},
+    world::{Plan, World, at, free_ports, sees, until},
 };
 
 /// How far a call has come when the process that it was made to is killed.
@@ -289,7 +287,7 @@ async fn a_process_that_vanishes_is_avoided_at_once_and_given_up_soon() -> anyho
 async fn a_process_that_restarts_on_its_address_is_called_in_its_new_life() -> anyhow::Result<()> {
     let world = World::new("restarted")?;
     let desk = world.desk()?;
-    let port = free_port()?;
+    let port = free_ports().next().context("no port is free")?;
     let caller = world.builder("hkg-1", &desk).peers([port.to_string()]);
     let caller = caller.start().await?;
     let plan = Plan {
@@ -330,16 +328,6 @@ async fn a_process_that_restarts_on_its_address_is_called_in_its_new_life() -> a
     worker.kill().await?;
     world.judge(100 * RESTARTS)?;
     Ok(())
-}
-
-/// A port outside of those that the kernel gives to whoever binds none, so that nobody takes it while its process is
-/// dead.
-fn free_port() -> anyhow::Result<SocketAddr> {
-    let first = 20_000 + (process::id() % 10_000) as u16;
-    (first..first + 100)
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .find(|address| UdpSocket::bind(address).is_ok())
-        .context("no port is free")
 }
 
 const POINTS: [Point; 6] = [

@@ -4,6 +4,7 @@
 
 #![cfg(unix)]
 
+mod chaos;
 mod desk;
 mod errands;
 mod kills;

@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     path::PathBuf,
     process,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU16, AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -226,12 +226,21 @@ pub(crate) fn at(id: &str) -> Target {
     Target::Node(NodeId::from(id))
 }
 
+/// Ports outside of those that the kernel gives to whoever binds none, so that nobody takes one while its process is
+/// dead.
+pub(crate) fn free_ports() -> impl Iterator<Item = SocketAddr> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let ports = std::iter::repeat_with(|| {
+        let place = NEXT.fetch_add(1, Ordering::Relaxed);
+        20_000 + (process::id() as u16 % 100) * 100 + place % 100
+    });
+    let addresses = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    addresses.filter(|address| UdpSocket::bind(address).is_ok())
+}
+
 /// Nodes are named after their regions.
 fn region_of(id: &str) -> &str {
     id.split('-').next().unwrap_or(id)
 }
 
-const ANY_PORT: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(
-    std::net::Ipv4Addr::LOCALHOST,
-    0,
-));
+const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
