@@ -125,12 +125,13 @@ async fn a_rolling_restart_under_traffic_fails_no_call() -> anyhow::Result<()> {
     }
     let mut traffic = Traffic::new();
     let (node, from) = (caller.clone(), desk.clone());
-    // Two hundred calls a second.
+    // Three hundred calls a second, besides those of the processes.
     traffic.add(20, Duration::from_millis(200), move || {
         let (node, desk) = (node.clone(), from.clone());
         let order = Order::to(Target::Region("syd".into()));
         async move {
             desk.look(&node, &order).await;
+            desk.linger(&node, &order, 50).await;
             desk.count(&node, &order).await
         }
     });
