@@ -249,6 +249,7 @@ const CUT: Conditions = Conditions {
     delay: Duration::ZERO,
     jitter: Duration::ZERO,
     rate: None,
+    largest: None,
 };
 const LOOPBACK: &str = "127.0.0.1:0";
 /// Bytes of the largest datagram.

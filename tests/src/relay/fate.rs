@@ -21,8 +21,10 @@ pub struct Conditions {
     pub delay: Duration,
     /// By how much the delay differs, at most, to both sides.
     pub jitter: Duration,
-    /// Bytes a second that fit through; `None` for any number.
+    /// Bytes a second that fit through; `None` for any number. What would wait for more than a fifth of a second is lost.
     pub rate: Option<u32>,
+    /// Bytes of the largest datagram that fits through; `None` for any.
+    pub largest: Option<usize>,
     /// True if nothing arrives.
     pub cut: bool,
 }
@@ -84,15 +86,20 @@ impl Fate {
         self.tally.bytes += bytes as u64;
         let arrivals = match self.passes(bytes as u64) {
             false => [None, None],
-            true => {
-                let again = self.happens(self.conditions.duplicate);
-                self.tally.duplicated += u64::from(again);
-                let waits = self.queue(bytes, now);
-                [
-                    Some(self.arrival(bytes, waits)),
-                    again.then(|| self.arrival(bytes, waits)),
-                ]
-            }
+            true => match self.queue(bytes, now) {
+                None => {
+                    self.tally.lost += 1;
+                    [None, None]
+                }
+                Some(waits) => {
+                    let again = self.happens(self.conditions.duplicate);
+                    self.tally.duplicated += u64::from(again);
+                    [
+                        Some(self.arrival(bytes, waits)),
+                        again.then(|| self.arrival(bytes, waits)),
+                    ]
+                }
+            },
         };
         arrivals.into_iter().flatten()
     }
@@ -108,18 +115,25 @@ impl Fate {
             self.tally.cut += bytes;
             return false;
         }
-        let lost = self.happens(self.conditions.loss);
+        let fits = self
+            .conditions
+            .largest
+            .is_none_or(|most| bytes <= most as u64);
+        let lost = !fits || self.happens(self.conditions.loss);
         self.tally.lost += u64::from(lost);
         !lost
     }
 
-    /// How long a datagram waits for those before it to get through.
-    fn queue(&mut self, bytes: usize, now: Duration) -> Duration {
+    /// How long a datagram waits for those before it to get through; `None` if the queue is full.
+    fn queue(&mut self, bytes: usize, now: Duration) -> Option<Duration> {
         let Some(rate) = self.conditions.rate else {
-            return Duration::ZERO;
+            return Some(Duration::ZERO);
         };
-        self.free = self.free.max(now) + Duration::from_secs(1) * bytes as u32 / rate.max(1);
-        self.free - now
+        let free = self.free.max(now) + Duration::from_secs(1) * bytes as u32 / rate.max(1);
+        (free - now <= QUEUE).then(|| {
+            self.free = free;
+            free - now
+        })
     }
 
     fn arrival(&mut self, bytes: usize, waits: Duration) -> Arrival {
@@ -143,6 +157,8 @@ impl Fate {
 
 /// How long a datagram is held back at least: several round trips of a near peer.
 const HELD_BACK: Duration = Duration::from_millis(5);
+/// The longest time that a datagram waits for others: that of a router with a short queue.
+const QUEUE: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
@@ -244,7 +260,17 @@ mod tests {
         let millis = |count| Some(Duration::from_millis(count));
         assert_eq!(after(0), millis(100));
         assert_eq!(after(50), millis(150));
+        assert_eq!(after(60), None, "the queue is full");
+        assert_eq!(after(100), millis(200));
         assert_eq!(after(1000), millis(100));
+    }
+
+    #[test]
+    fn what_is_too_large_is_lost() {
+        let mut fate = Fate::new(7);
+        fate.conditions.largest = Some(1280);
+        let passed = [1280, 1281].map(|bytes| fate.of(bytes, Duration::ZERO).count());
+        assert_eq!(passed, [1, 0]);
     }
 
     #[test]

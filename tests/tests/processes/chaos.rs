@@ -166,8 +166,7 @@ impl Stage {
                 reorder: chance.random_range(0..20),
                 delay: Duration::from_millis(chance.random_range(0..30)),
                 jitter: Duration::from_millis(chance.random_range(0..10)),
-                rate: None,
-                cut: false,
+                ..Conditions::default()
             }),
         }
         Ok(())

@@ -361,4 +361,4 @@ const CALLS_BETWEEN_KILLS: u64 = 999;
 const PACE: Duration = Duration::from_millis(1);
 const SEED: u64 = 14;
 /// Calls that are recorded.
-pub(crate) const HUNDRED_KILLS: usize = 100_000;
+const HUNDRED_KILLS: usize = 100_000;

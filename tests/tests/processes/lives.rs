@@ -170,5 +170,5 @@ const NODES: usize = 5;
 const IN_FLIGHT: usize = 100;
 const SEED: u64 = 5;
 /// Calls that are recorded.
-pub(crate) const L1: usize = 500;
-pub(crate) const L3: usize = 1000;
+const L1: usize = 500;
+const L3: usize = 1000;

@@ -10,6 +10,7 @@ mod errands;
 mod kills;
 mod lives;
 mod network;
+mod partition;
 mod pauses;
 mod traffic;
 mod trust;

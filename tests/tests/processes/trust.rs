@@ -199,5 +199,5 @@ impl Leaf {
 const NODES: usize = 5;
 const RENEWALS: usize = 10;
 /// Calls that are recorded.
-pub(crate) const L5: usize = 5000;
-pub(crate) const L6: usize = 2000;
+const L5: usize = 5000;
+const L6: usize = 2000;
