@@ -20,6 +20,8 @@ pub struct Child {
     process: process::Child,
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
+    /// Lets it go on, if it is stopped.
+    guard: Option<process::Child>,
 }
 
 impl Child {
@@ -48,6 +50,7 @@ impl Child {
             process,
             commands,
             answers: BufReader::new(answers).lines(),
+            guard: None,
         })
     }
 
@@ -117,20 +120,40 @@ impl Child {
         Ok(())
     }
 
-    /// Stops it in mid-motion (`SIGSTOP`), until it [continues](Self::resume).
+    /// Stops it in mid-motion (`SIGSTOP`), until it [continues](Self::resume). If the test's process dies first, it
+    /// continues too, and then ends.
     ///
     /// # Errors
     /// A process that ended.
-    pub async fn pause(&self) -> anyhow::Result<()> {
-        self.signal("STOP").await
+    pub async fn pause(&mut self) -> anyhow::Result<()> {
+        let process = self.process.id();
+        let process = process.with_context(|| format!("{} ended", self.name))?;
+        // A shell has `kill` built in; this one waits for the end of its standard input.
+        let mut guard = Command::new("sh")
+            .arg("-c")
+            .arg("kill -STOP $0 && echo stopped; read -r _; kill -CONT $0")
+            .arg(process.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let answers = guard.stdout.take();
+        let answers = answers.context("it was asked for a standard output")?;
+        let answer = BufReader::new(answers).lines().next_line().await?;
+        ensure!(answer.is_some(), "{} cannot be stopped", self.name);
+        self.guard = Some(guard);
+        Ok(())
     }
 
     /// Lets it go on (`SIGCONT`) as if nothing had happened.
     ///
     /// # Errors
-    /// A process that ended.
-    pub async fn resume(&self) -> anyhow::Result<()> {
-        self.signal("CONT").await
+    /// A process that was not [stopped](Self::pause), or ended.
+    pub async fn resume(&mut self) -> anyhow::Result<()> {
+        let guard = self.guard.take();
+        let mut guard = guard.with_context(|| format!("{} is not stopped", self.name))?;
+        drop(guard.stdin.take());
+        ensure!(guard.wait().await?.success(), "{} ended", self.name);
+        Ok(())
     }
 
     /// Kills it (`SIGKILL`) without a word of warning.
@@ -153,19 +176,6 @@ impl Child {
             "{} ended before it was killed",
             self.name
         );
-        Ok(())
-    }
-
-    /// Signals this very process. The shell has `kill` built in.
-    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let process = self.process.id();
-        let process = process.with_context(|| format!("{} ended", self.name))?;
-        let sent = Command::new("sh")
-            .arg("-c")
-            .arg(format!("kill -{signal} {process}"))
-            .status()
-            .await?;
-        ensure!(sent.success(), "{} took no SIG{signal}", self.name);
         Ok(())
     }
 }

@@ -31,6 +31,7 @@ async fn a_deploy_under_traffic_loses_nothing_and_runs_nothing_twice() -> anyhow
     let history = History::read(&directory)?;
     let story = Story::of(&history, &phases);
     println!("{}", Table::of(story));
+    println!("{} calls were recorded", story.calls().count());
     println!("nobody was connected to the dead {forgotten:.1?} after the kills");
 
     no_call_runs_twice(story);

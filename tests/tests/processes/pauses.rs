@@ -35,7 +35,7 @@ async fn pause(pause: Duration) -> anyhow::Result<()> {
         "stopped-for-long"
     };
     let world = World::new(name)?;
-    let worker = world.start(world.plan("syd-1")).await?;
+    let mut worker = world.start(world.plan("syd-1")).await?;
     let desk = world.desk()?;
     let caller = world.builder("hkg-1", &desk);
     let caller = caller.peers([worker.address.to_string()]).start().await?;
