@@ -135,6 +135,8 @@ impl Child {
             .arg(process.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // A process that was killed meanwhile is none to it.
+            .stderr(Stdio::null())
             .spawn()?;
         let answers = guard.stdout.take();
         let answers = answers.context("it was asked for a standard output")?;
