@@ -2,9 +2,9 @@
 
 pub mod fleet;
 pub mod history;
+pub mod relay;
 pub mod secrets;
 pub mod stranger;
-pub mod relay;
 
 mod child;
 mod cluster;
