@@ -1,0 +1,11 @@
+//! What a call does: where it runs, what it gives, how it fails, and whether the function ran.
+
+mod cancellation;
+mod deadlines;
+mod delivery;
+mod functions;
+mod pair;
+mod panics;
+mod targets;
+mod values;
+mod versions;
