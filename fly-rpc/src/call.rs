@@ -308,8 +308,7 @@ async fn make<F: Function>(
         wait_ready: options.wait_ready,
         has_older,
     };
-    let arguments = payload::encode::<F>(&args)?;
-    drop(args);
+    let arguments = payload::encode::<F>(args)?;
     let value = match remote.run(arguments).await {
         // Others of the target did not help either: what this node said first is the better reason.
         Err(RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. })

@@ -19,7 +19,7 @@ use crate::{
     codec,
     context::CallContext,
     deadline,
-    fence::fence,
+    fence::{discard, fence},
     node::{Inner, Node},
     permits::Permit,
     registry::{Function, Pin as PinnedTo, Scope, Spec},
@@ -167,11 +167,8 @@ fn encode<T: Serialize>(
 ) -> ResponseFrame {
     let failed = answer.restart(Status::BadResponse);
     let before = answer.body().len();
-    let outcome = fence(|| {
-        let outcome = codec::encode_into(&value, answer.body());
-        drop(value);
-        outcome
-    });
+    let outcome = fence(|| codec::encode_into(&value, answer.body()));
+    discard(value);
     let size = answer.body().len() - before;
     match outcome {
         Ok(Ok(())) if size <= bounds.answer => return answer,

@@ -45,6 +45,19 @@ pub(crate) fn fence<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(Panicked::new)
 }
 
+/// Drops something of the user's that has done its work: a panic changes nothing any more.
+///
+/// Always apart from a fence around work on the same thing: a destructor that panics while another
+/// panic unwinds would end the process.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(panicked) = fence(|| drop(value)) {
+        tracing::error!(
+            panic = panicked.message(),
+            "something of the application's panicked while it was dropped"
+        );
+    }
+}
+
 /// Runs a future that may panic, in its polls or when it is dropped.
 pub(crate) struct Fence<F>(Option<Pin<Box<F>>>);
 
@@ -78,13 +91,8 @@ impl<F: Future> Future for Fence<F> {
 
 impl<F> Fence<F> {
     fn tear_down(&mut self) {
-        if let Some(future) = self.0.take()
-            && let Err(panicked) = fence(|| drop(future))
-        {
-            tracing::error!(
-                panic = panicked.message(),
-                "a function panicked while it was dropped"
-            );
+        if let Some(future) = self.0.take() {
+            discard(future);
         }
     }
 }

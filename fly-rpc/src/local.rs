@@ -6,10 +6,9 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    codec,
     context::CallContext,
     error::{RpcError, Stage},
-    fence::{Fence, fence},
+    fence::Fence,
     node::Node,
     payload,
     permits::Permit,
@@ -93,7 +92,9 @@ pub(crate) async fn run_here<F: Function>(
         timeout_at(deadline, scope::within(current, function)).await
     };
     match outcome {
-        Ok(Ok(value)) if node.inner().encodes_local_calls => through_the_codec::<F>(&value, node),
+        Ok(Ok(value)) if node.inner().encodes_local_calls => {
+            payload::through_the_codec::<F>(value, node)
+        }
         Ok(Ok(value)) => Ok(value),
         Ok(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
         Ok(Err(RunError::Panicked)) => Err(RpcError::Panicked {
@@ -121,17 +122,6 @@ fn take_along<F: Function>(args: F::Args<'_>, node: &Node) -> Result<Arguments<F
             Err(args) => args,
         }
     };
-    let bytes = payload::encode::<F>(&args)?;
+    let bytes = payload::encode::<F>(args)?;
     Ok(Arguments::Encoded(bytes, (&inner.limits).into()))
-}
-
-fn through_the_codec<F: Function>(value: &F::Output, node: &Node) -> Result<F::Output, RpcError> {
-    match fence(|| codec::encode(value)) {
-        Ok(Ok(bytes)) => payload::decode::<F>(&bytes, node),
-        Ok(Err(error)) => {
-            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be encoded");
-            Err(RpcError::BadResponse)
-        }
-        Err(_) => Err(RpcError::BadResponse),
-    }
 }

@@ -2,27 +2,68 @@
 //! travel.
 
 use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{codec, error::RpcError, fence::fence, node::Node, registry::Function};
+use crate::{
+    codec,
+    error::RpcError,
+    fence::{discard, fence},
+    node::Node,
+    registry::{Function, Spec},
+};
 
-pub(crate) fn encode<F: Function>(args: &F::Args<'_>) -> Result<Bytes, RpcError> {
-    match fence(|| codec::encode(args)) {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => {
-            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "the arguments cannot be encoded");
-            Err(RpcError::Encode)
-        }
-        Err(_) => Err(RpcError::Encode),
-    }
+/// The arguments as bytes; they have done their work then.
+pub(crate) fn encode<F: Function>(args: F::Args<'_>) -> Result<Bytes, RpcError> {
+    let encoded = to_bytes(&args, &F::SPEC, "the arguments");
+    discard(args);
+    encoded.ok_or(RpcError::Encode)
 }
 
+/// A function's value from an answer.
 pub(crate) fn decode<F: Function>(answer: &[u8], node: &Node) -> Result<F::Output, RpcError> {
-    match fence(|| codec::decode(answer, (&node.inner().limits).into())) {
-        Ok(Ok(value)) => Ok(value),
+    from_bytes(answer, &F::SPEC, node).ok_or(RpcError::BadResponse)
+}
+
+/// A value there and back, as if it had come from elsewhere.
+pub(crate) fn through_the_codec<F: Function>(
+    value: F::Output,
+    node: &Node,
+) -> Result<F::Output, RpcError> {
+    let encoded = to_bytes(&value, &F::SPEC, "an answer");
+    discard(value);
+    decode::<F>(&encoded.ok_or(RpcError::BadResponse)?, node)
+}
+
+/// `None` if it cannot be encoded, which is then in the log.
+fn to_bytes<T: Serialize>(value: &T, spec: &Spec, what: &'static str) -> Option<Bytes> {
+    match fence(|| codec::encode(value)) {
+        Ok(Ok(bytes)) => return Some(bytes),
         Ok(Err(error)) => {
-            tracing::error!(function = F::SPEC.name, version = F::SPEC.version, %error, "an answer cannot be decoded");
-            Err(RpcError::BadResponse)
+            tracing::error!(function = spec.name, version = spec.version, %error, "{what} cannot be encoded")
         }
-        Err(_) => Err(RpcError::BadResponse),
+        Err(panicked) => tracing::error!(
+            function = spec.name,
+            version = spec.version,
+            panic = panicked.message(),
+            "encoding {what} panicked"
+        ),
     }
+    None
+}
+
+/// `None` if it cannot be decoded, which is then in the log.
+fn from_bytes<T: DeserializeOwned>(answer: &[u8], spec: &Spec, node: &Node) -> Option<T> {
+    match fence(|| codec::decode(answer, (&node.inner().limits).into())) {
+        Ok(Ok(value)) => return Some(value),
+        Ok(Err(error)) => {
+            tracing::error!(function = spec.name, version = spec.version, %error, "an answer cannot be decoded")
+        }
+        Err(panicked) => tracing::error!(
+            function = spec.name,
+            version = spec.version,
+            panic = panicked.message(),
+            "decoding an answer panicked"
+        ),
+    }
+    None
 }

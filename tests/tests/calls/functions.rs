@@ -92,14 +92,6 @@ pub(crate) fn blocks_owned(word: String) -> String {
 }
 
 #[region_rpc]
-pub(crate) async fn panics(late: bool) -> u8 {
-    if late {
-        tokio::task::yield_now().await;
-    }
-    panic!("the secret message");
-}
-
-#[region_rpc]
 pub(crate) async fn remaining_after_a_nested_call(hops: u32) -> Vec<u64> {
     let left = |context: &Option<u64>| context.unwrap_or_default();
     let mine = remaining_millis_on("@elsewhere").await.ok();

@@ -1,32 +1,203 @@
 //! Panics in functions and in their types: each ends one call.
 
-use fly_rpc::{Executed, RpcError};
+use std::panic::{panic_any, resume_unwind};
+
+use fly_rpc::{Executed, Node, RpcError, region_rpc};
+use fly_rpc_tests::{Cluster, Probe, SOON};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    functions::{panics_on_primary, upcase_on_primary},
+    functions::{upcase_on_primary, wait_at_the_gate_on_primary},
     pair::{Pair, pair},
 };
 
+#[region_rpc]
+async fn panics(how: How) -> u8 {
+    let _guard = match how {
+        How::AtOnce => panic!("the secret message"),
+        How::AfterAnAwait => {
+            tokio::task::yield_now().await;
+            panic!("the secret message")
+        }
+        How::WithAnotherPayload => panic_any(7_u8),
+        How::WhenDropped => Trap(DROPPED),
+    };
+    0
+}
+
+#[region_rpc(blocking)]
+fn panics_on_a_thread() -> u8 {
+    panic!("the secret message")
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum How {
+    AtOnce,
+    AfterAnAwait,
+    WithAnotherPayload,
+    WhenDropped,
+}
+
+#[region_rpc]
+fn take_trap(trap: Trap, #[state] probe: &Probe) -> u8 {
+    probe.run();
+    trap.0
+}
+
+#[region_rpc]
+fn give_trap(number: u8, #[state] probe: &Probe) -> Trap {
+    probe.run();
+    Trap(number)
+}
+
+/// Panics where its number says; quietly, so that the output shows only what is not planned.
+#[derive(Debug)]
+struct Trap(u8);
+
+const SERIALIZED: u8 = 201;
+const DESERIALIZED: u8 = 202;
+const DROPPED: u8 = 203;
+const SERIALIZED_AND_DROPPED: u8 = 204;
+
+fn spring() -> ! {
+    resume_unwind(Box::new("planned"))
+}
+
+impl Serialize for Trap {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            SERIALIZED | SERIALIZED_AND_DROPPED => spring(),
+            number => number.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Trap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            DESERIALIZED => spring(),
+            number => Ok(Self(number)),
+        }
+    }
+}
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        if matches!(self.0, DROPPED | SERIALIZED_AND_DROPPED) {
+            spring();
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_panic_before_or_after_an_await_ends_one_call_and_keeps_its_message() {
+async fn a_panic_ends_one_call_wherever_it_happens_and_keeps_its_message() {
     let pair = pair().await;
     let Pair { hkg, syd, .. } = &pair;
     for node in [&hkg, &syd] {
-        for late in [false, true] {
-            let error = panics_on_primary(late).via(node).await.expect_err("panics");
+        let ways = [
+            How::AtOnce,
+            How::AfterAnAwait,
+            How::WithAnotherPayload,
+            How::WhenDropped,
+        ];
+        for how in ways {
+            let error = panics_on_primary(how).via(node).await.expect_err("panics");
             assert!(
-                matches!(&error, RpcError::Panicked { function, node } if function == "panics" && node.as_str() == "syd-1")
+                matches!(&error, RpcError::Panicked { function, node } if function == "panics" && node.as_str() == "syd-1"),
+                "{how:?}: {error}"
             );
             assert_eq!(error.executed(), Executed::Yes);
             assert!(!error.to_string().contains("secret message"));
-            assert_eq!(
-                upcase_on_primary("still")
-                    .via(node)
-                    .await
-                    .expect("the node lives"),
-                "STILL"
-            );
+            lives(node).await;
         }
+        let error = panics_on_a_thread_on_primary().via(node).await;
+        assert!(matches!(error, Err(RpcError::Panicked { .. })), "{error:?}");
+        lives(node).await;
     }
     assert!(syd.drain().await.is_clean(), "permits came back");
+}
+
+/// A call that is under way when something panics beside it.
+async fn beside<T>(hkg: &Node, probe: &Probe, run: impl Future<Output = T>) -> T {
+    let neighbour = tokio::spawn(wait_at_the_gate_on_primary().via(hkg).timeout(SOON));
+    assert_eq!(probe.told().await, "started");
+    let outcome = run.await;
+    probe.open(1);
+    assert_eq!(probe.told().await, "ended");
+    neighbour
+        .await
+        .expect("no panic")
+        .expect("its neighbour's panic is not its own");
+    outcome
+}
+
+#[tokio::test]
+async fn a_type_that_panics_while_it_travels_ends_its_own_call_and_tells_whether_the_function_ran()
+{
+    let Pair {
+        hkg, syd, probe, ..
+    } = pair().await;
+    for (number, executed) in [
+        (SERIALIZED, Executed::No),
+        (SERIALIZED_AND_DROPPED, Executed::No),
+        (DESERIALIZED, Executed::No),
+        (DROPPED, Executed::Yes),
+    ] {
+        let before = probe.runs();
+        let call = take_trap_on_primary(Trap(number)).via(&hkg);
+        let error = beside(&hkg, &probe, call).await.expect_err("it panics");
+        // The neighbour counts as well.
+        let runs = probe.runs() - before - 1;
+        assert_eq!(
+            (error.executed(), runs),
+            (executed, usize::from(executed == Executed::Yes)),
+            "{number}: {error}"
+        );
+    }
+    for number in [SERIALIZED, SERIALIZED_AND_DROPPED, DESERIALIZED] {
+        let before = probe.runs();
+        let call = give_trap_on_primary(number).via(&hkg);
+        let error = beside(&hkg, &probe, call).await.expect_err("it panics");
+        assert!(matches!(error, RpcError::BadResponse), "{number}: {error}");
+        assert_eq!(
+            (error.executed(), probe.runs() - before),
+            (Executed::Yes, 2)
+        );
+    }
+    let call = give_trap_on_primary(DROPPED).via(&hkg);
+    let value = beside(&hkg, &probe, call).await;
+    let value = value.expect("it was encoded before it was dropped");
+    assert_eq!(value.0, DROPPED);
+    std::mem::forget(value);
+    assert!(syd.drain().await.is_clean(), "permits came back");
+}
+
+#[tokio::test]
+async fn the_same_holds_for_a_call_that_only_goes_through_the_codec() {
+    let (cluster, probe) = (Cluster::new(), Probe::new());
+    let syd = cluster
+        .builder("syd-1", "syd")
+        .state(probe.clone())
+        .encode_local_calls();
+    let syd = cluster.start(syd).await;
+    for (number, executed) in [
+        (SERIALIZED_AND_DROPPED, Executed::No),
+        (DESERIALIZED, Executed::No),
+        (DROPPED, Executed::Yes),
+    ] {
+        let error = take_trap_on_primary(Trap(number)).via(&syd).await;
+        let error = error.expect_err("it panics");
+        assert_eq!(error.executed(), executed, "{number}: {error}");
+    }
+    for number in [SERIALIZED_AND_DROPPED, DESERIALIZED] {
+        let error = give_trap_on_primary(number).via(&syd).await;
+        let error = error.expect_err("it panics");
+        assert!(matches!(error, RpcError::BadResponse), "{number}: {error}");
+    }
+    assert!(syd.drain().await.is_clean(), "permits came back");
+}
+
+async fn lives(node: &Node) {
+    let still = upcase_on_primary("still").via(node).await;
+    assert_eq!(still.expect("the node lives"), "STILL");
 }
