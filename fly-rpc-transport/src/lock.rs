@@ -17,3 +17,32 @@ pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use super::*;
+
+    fn panics_while_it_holds<T>(guard: impl FnOnce() -> T) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _guard = guard();
+            resume_unwind(Box::new("planned"))
+        }));
+        assert!(outcome.is_err());
+    }
+
+    #[test]
+    fn a_panic_while_a_lock_is_held_fails_nobody_else() {
+        let mutex = Mutex::new(1);
+        panics_while_it_holds(|| lock(&mutex));
+        assert!(mutex.is_poisoned());
+        assert_eq!(*lock(&mutex), 1);
+        let rwlock = RwLock::new(2);
+        panics_while_it_holds(|| write(&rwlock));
+        assert!(rwlock.is_poisoned());
+        assert_eq!(*read(&rwlock), 2);
+        *write(&rwlock) = 3;
+        assert_eq!(*read(&rwlock), 3);
+    }
+}

@@ -50,6 +50,26 @@ fn nothing_is_left_for_later() {
     }
 }
 
+/// A lock that is poisoned carries no news here, and refusing to go on would spread one panic to every other call.
+#[test]
+fn no_lock_is_refused_because_something_panicked_while_it_was_held() {
+    let product = sources()
+        .into_iter()
+        .filter(|file| file.path.contains("/src/") && !file.path.starts_with("tests/"));
+    none(
+        "files that take a lock and do not expect poison",
+        product
+            .filter(|file| {
+                let code: String = file.code().split_whitespace().collect();
+                let takes = [".lock()", ".read()", ".write()"].into_iter();
+                takes
+                    .flat_map(|take| [".unwrap()", ".expect("].map(|end| format!("{take}{end}")))
+                    .any(|refuses| code.contains(&refuses))
+            })
+            .map(|file| file.path),
+    );
+}
+
 /// Tests wait for events. One that must let time pass says why: `// sleep: <reason>` on the same line.
 #[test]
 fn no_test_sleeps_without_a_reason() {
