@@ -1,7 +1,8 @@
 //! The serving end of a lane: requests in, answers out.
 //!
 //! A handler that completes at its first poll is answered from the reading task itself; only one
-//! that waits gets a task. A request that cannot be read ends as a refusal of that call; only bytes
+//! that waits gets a task, and those behind one that took long: while handlers hold the reading
+//! task, requests queue that should be refused, and answers that should be written. A request that cannot be read ends as a refusal of that call; only bytes
 //! that leave no way to find the next frame end the lane, and nothing here ends the connection.
 
 use std::{
@@ -10,11 +11,15 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
-use tokio::task::AbortHandle;
+use tokio::{
+    task::{AbortHandle, yield_now},
+    time::Instant,
+};
 
 use super::outbox::Outbox;
 use crate::{
@@ -72,6 +77,7 @@ impl ServedLane {
     ) -> bool {
         let limits = link.limits();
         let mut assembler = Assembler::new(limits.frame_size()).counting(link.counters());
+        let mut pace = Pace::default();
         loop {
             let chunk = match recv.read_chunk(usize::MAX, true).await {
                 Ok(Some(chunk)) => chunk,
@@ -93,7 +99,12 @@ impl ServedLane {
                     Some(FrameKind::Request) => {
                         // Answers that the peer does not read hold back its requests.
                         self.outbox.room(limits.lane_queue).await;
-                        self.request(link, service, frame.body);
+                        let begun = Instant::now();
+                        self.request(link, service, frame.body, pace.is_easy());
+                        if pace.took(begun.elapsed()) {
+                            // Answers are written by this very task.
+                            yield_now().await;
+                        }
                     }
                     Some(FrameKind::Cancel) => self.cancel(frame.body),
                     // Void, or a kind of a newer peer.
@@ -103,7 +114,13 @@ impl ServedLane {
         }
     }
 
-    fn request(self: &Arc<Self>, link: &Arc<Link>, service: &dyn Service, body: Bytes) {
+    fn request(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        service: &dyn Service,
+        body: Bytes,
+        poll_here: bool,
+    ) {
         let request = match Request::decode(body) {
             Ok(request) => request,
             Err((call, error)) => {
@@ -121,6 +138,9 @@ impl ServedLane {
                 mut future,
                 cancellable,
             } => {
+                if !poll_here {
+                    return self.spawn(call, future, cancellable);
+                }
                 let waker = std::task::Waker::noop();
                 match future.as_mut().poll(&mut Context::from_waker(waker)) {
                     Poll::Ready(frame) => self.answer(frame),
@@ -186,6 +206,37 @@ impl ServedLane {
     }
 }
 
+/// How the reading task spends its time.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Since answers were last written.
+    spent: Duration,
+    /// Requests whose handlers get a task before one is polled here again.
+    tasks: u32,
+}
+
+impl Pace {
+    /// True if a handler may be polled by the reading task.
+    fn is_easy(&self) -> bool {
+        self.tasks == 0
+    }
+
+    /// Notes how long one request took; true if it is time for the answers.
+    fn took(&mut self, time: Duration) -> bool {
+        self.tasks = if time >= LONG {
+            TASKS
+        } else {
+            self.tasks.saturating_sub(1)
+        };
+        self.spent += time;
+        let is_time = self.spent >= TURN;
+        if is_time {
+            self.spent = Duration::ZERO;
+        }
+        is_time
+    }
+}
+
 impl Running {
     fn finish_if_idle(&self, outbox: &Outbox) {
         if self.reading_is_over && self.handlers.is_empty() {
@@ -210,3 +261,9 @@ impl Drop for Completion {
 
 /// Answers up to this size are copied into the batch of the lane.
 const SMALL_ANSWER: usize = 4 * 1024;
+/// A first poll that takes this long costs so much more than a task that the next ones get theirs.
+const LONG: Duration = Duration::from_micros(200);
+/// How many after such a one: where all take long, few are waited for.
+const TASKS: u32 = 32;
+/// Requests are read for this long before answers are written: hundreds of small ones.
+const TURN: Duration = Duration::from_micros(500);

@@ -201,6 +201,55 @@ async fn a_lane_whose_answers_are_not_read_runs_no_more_calls() {
     assert!(more.await.is_err(), "answers pile up that nobody reads");
 }
 
+/// Functions that hold the thread on which they are polled.
+#[derive(Debug, Default)]
+struct Greedy {
+    ran: Arc<AtomicUsize>,
+}
+
+impl Service for Greedy {
+    fn serve(&self, _link: &Arc<Link>, request: Request) -> Served {
+        let ran = Arc::clone(&self.ran);
+        let answer = request.respond(Status::Ok);
+        let function = async move {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(1) {
+                std::hint::spin_loop();
+            }
+            ran.fetch_add(1, Ordering::Relaxed);
+            answer
+        };
+        Served::Handler {
+            future: Box::pin(function),
+            cancellable: true,
+        }
+    }
+}
+
+#[tokio::test]
+async fn functions_that_take_long_do_not_hold_back_the_answers_of_those_before_them() {
+    let fixture = Fixture::new();
+    let greedy = Greedy::default();
+    let ran = Arc::clone(&greedy.ran);
+    let b = fixture.endpoint_serving(hello("b"), fixture.identity("b"), Arc::new(greedy));
+    let (a, _) = fixture.endpoint("a");
+    let link = a.dial(b.local_addr(), None).await.expect("welcome");
+    let mut calls = Vec::new();
+    for _ in 0..CALLS {
+        calls.push(send(&link, "f", b"x").await);
+    }
+    let mut before_the_first_answer = None;
+    for call in calls {
+        soon(call).await.expect("answered");
+        before_the_first_answer.get_or_insert_with(|| ran.load(Ordering::Relaxed));
+    }
+    assert_eq!(ran.load(Ordering::Relaxed), CALLS);
+    assert!(
+        before_the_first_answer.is_some_and(|ran| ran < CALLS),
+        "{before_the_first_answer:?} ran before the first was answered"
+    );
+}
+
 #[tokio::test]
 async fn one_peer_holds_only_so_many_connections_and_the_newest_stay() {
     let fixture = Fixture::new();
@@ -232,3 +281,5 @@ async fn one_peer_holds_only_so_many_connections_and_the_newest_stay() {
 const MESSAGE_SIZE: u64 = 10;
 /// Long enough for what must not happen to happen.
 const A_WHILE: Duration = Duration::from_millis(500);
+/// They fit into the first flight of a connection, so that they arrive together.
+const CALLS: usize = 150;
