@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     deadline,
-    error::{CallError, RpcError},
+    error::{CallError, RpcError, Stage},
     local::{admit_here, run_here},
     node::Node,
     payload,
@@ -238,11 +238,17 @@ impl<'a, F: Function> Launch<'a, F::Output> for Invocation<'a, F> {
                 .timeout
                 .or(F::SPEC.timeout)
                 .unwrap_or(node.inner().default_timeout);
-            let deadline = deadline::after(Instant::now(), own, node.inner().limits.deadline);
+            let now = Instant::now();
+            let deadline = deadline::after(now, own, node.inner().limits.deadline);
             let deadline = deadline::earlier(
                 deadline::earlier(deadline, scope::inherited_deadline()),
                 options.no_later_than,
             );
+            if deadline <= now {
+                return Err(RpcError::Timeout {
+                    stage: Stage::FindingNode,
+                });
+            }
             match make::<F>(&node, self.args, &options, deadline, older.is_some()).await {
                 // A node that has the version and is about to stop is as good as none that has it.
                 Err(RpcError::FunctionUnavailable { .. } | RpcError::Draining)

@@ -234,6 +234,11 @@ impl RemoteCall<'_> {
             trace: None,
         };
         let remaining = || self.deadline.saturating_duration_since(Instant::now());
+        if remaining() < LEAST {
+            return Err(RpcError::Timeout {
+                stage: Stage::Queued,
+            });
+        }
         let sent = timeout_at(self.deadline, link.call(&head, arguments, remaining)).await;
         let mut pending = match sent {
             Err(_) => {
@@ -372,6 +377,10 @@ impl Candidate for &Arc<Link> {
         look(self.catalogue().versions(name))
     }
 }
+
+/// The least time that a request can name (PROTOCOL.md, *Request*): with less it would be refused,
+/// and the refusal might come too late to say that nothing ran.
+const LEAST: Duration = Duration::from_micros(1);
 
 /// How long a call waits for one link to take the place of another: it takes microseconds.
 const SETTLING: Duration = Duration::from_secs(1);
