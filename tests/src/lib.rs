@@ -9,9 +9,11 @@ pub mod stranger;
 mod child;
 mod cluster;
 mod log;
+mod peer;
 mod probe;
 
 pub use child::Child;
 pub use cluster::{Cluster, SOON};
 pub use log::Log;
+pub use peer::{Peer, contract_of};
 pub use probe::{Probe, Witness};

@@ -56,7 +56,7 @@ struct Scene {
     permits: usize,
     tasks: usize,
     memory: u64,
-    _cluster: Cluster,
+    cluster: Cluster,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -82,7 +82,7 @@ impl Scene {
             permits,
             tasks: 0,
             memory: 0,
-            _cluster: cluster,
+            cluster,
             _alone: alone,
         };
         // Lanes and buffers that stay are there from now on.
@@ -113,7 +113,7 @@ impl Scene {
     }
 
     /// Waits until no handler runs. Then nothing of the storm is left: calls, permits, tasks, memory.
-    async fn is_calm(self, what: &str) {
+    async fn calms_down(self, what: &str) {
         let calm = async {
             while Handle::current().metrics().num_alive_tasks() > self.tasks {
                 tokio::task::yield_now().await;
@@ -195,7 +195,7 @@ async fn calls_that_are_dropped_at_any_point_leave_nothing_behind() {
     let answered: usize = counts.iter().map(|(_, answered)| answered).sum();
     assert!(dropped > 1_000 && answered > 100, "{dropped} {answered}");
     scene
-        .is_calm(&format!("{dropped} calls dropped, {answered} answered"))
+        .calms_down(&format!("{dropped} calls dropped, {answered} answered"))
         .await;
 }
 
@@ -243,7 +243,7 @@ async fn thousands_of_calls_that_time_out_at_once_all_return_soon_after_their_de
     );
     // The case asks for 200 ms on a machine of its own.
     assert!(last < ALL_TOGETHER, "{what}");
-    scene.is_calm(&what).await;
+    scene.calms_down(&what).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -267,7 +267,7 @@ async fn calls_that_panic_do_not_touch_those_between_them() {
         });
     }
     callers.join_all().await;
-    scene.is_calm("1000 panics between 1000 calls").await;
+    scene.calms_down("1000 panics between 1000 calls").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -302,8 +302,25 @@ async fn an_answer_that_comes_with_the_deadline_is_one_outcome() {
         "an answer of nobody"
     );
     scene
-        .is_calm(&format!("{answered} answered in time, {late} too late"))
+        .calms_down(&format!("{answered} answered in time, {late} too late"))
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_stop_or_are_dropped_end_all_their_tasks() {
+    let scene = Scene::new(8).await;
+    let begun = Instant::now();
+    for round in 0..20 {
+        let node = scene.cluster.builder("lax-1", "lax").state(Probe::new());
+        let node = node.start().await.expect("a sound configuration");
+        let call = yields_on_primary(1).via(&node).wait_ready();
+        call.await.expect("served");
+        if round % 2 == 0 {
+            node.shutdown().await;
+        }
+    }
+    let what = format!("20 nodes came and went within {:.1?}", begun.elapsed());
+    scene.calms_down(&what).await;
 }
 
 /// Long enough for all calls to be on their way.

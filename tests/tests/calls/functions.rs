@@ -1,6 +1,6 @@
 //! The functions under test.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use fly_rpc::{CallContext, region_rpc};
 use fly_rpc_tests::Probe;
@@ -91,19 +91,20 @@ pub(crate) fn blocks_owned(word: String) -> String {
     word.repeat(2)
 }
 
+/// Spends some time, and lets the next node do the same: what was left at each after that.
 #[region_rpc]
-pub(crate) async fn remaining_after_a_nested_call(hops: u32) -> Vec<u64> {
-    let left = |context: &Option<u64>| context.unwrap_or_default();
-    let mine = remaining_millis_on("@elsewhere").await.ok();
-    let mut all = vec![left(&mine)];
+pub(crate) async fn spend_and_pass(
+    hops: u32,
+    time: Duration,
+    #[context] context: &CallContext,
+) -> Vec<Duration> {
+    tokio::time::sleep(time).await; // sleep: the work of the function
+    let mut left = vec![context.remaining()];
     if hops > 0 {
-        all.extend(
-            Box::pin(remaining_after_a_nested_call_on("@elsewhere", hops - 1))
-                .await
-                .unwrap_or_default(),
-        );
+        let next = spend_and_pass_on("@elsewhere", hops - 1, time).timeout(Duration::MAX);
+        left.extend(Box::pin(next).await.unwrap_or_default());
     }
-    all
+    left
 }
 
 #[region_rpc]
@@ -163,3 +164,9 @@ pub(crate) async fn at_least_once(#[state] probe: &Probe) -> usize {
     probe.pass().await;
     run
 }
+
+#[region_rpc]
+pub(crate) fn nothing() {}
+
+#[region_rpc(idempotent)]
+pub(crate) fn nothing_again() {}

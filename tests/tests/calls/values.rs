@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use fly_rpc::{CallError, Executed, Limits, RpcError};
-use fly_rpc_tests::{Cluster, Probe, SOON};
+use fly_rpc_tests::{Cluster, Peer, Probe, SOON, contract_of};
+use fly_rpc_transport::{CallLost, RequestHead, Status};
 
 use crate::{
     functions::{
@@ -221,5 +222,27 @@ async fn what_cannot_be_decoded_ends_that_call_and_says_whether_it_ran() {
             .await
             .expect("the connection lives"),
         12
+    );
+}
+
+#[tokio::test]
+async fn a_request_over_the_limit_is_not_read_even_from_a_peer_that_does_not_count() {
+    let pair = pair().await;
+    let Pair { syd, cluster, .. } = &pair;
+    let peer = Peer::join(cluster, "peer", syd, Status::Ok).await;
+    let contract = contract_of(syd, "echo");
+    let head = RequestHead {
+        function: "echo",
+        version: 1,
+        contract,
+        trace: None,
+    };
+    let lie = vec![0; Limits::default().message_size + 4096].into();
+    let sent = peer.link().call(&head, &lie, || SOON).await.expect("sent");
+    assert_eq!(sent.await.expect_err("refused"), CallLost::MayHaveLeft);
+    let answer = peer.ask("echo", contract, SOON, &b"\x01x"[..]).await;
+    assert_eq!(
+        (answer.status, &answer.body[..]),
+        (Status::Ok, &b"\x01x"[..])
     );
 }
