@@ -20,6 +20,7 @@ mod remote;
 mod resolve;
 mod run;
 mod scope;
+mod stall;
 mod start_error;
 mod target;
 

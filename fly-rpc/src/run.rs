@@ -15,6 +15,7 @@ use crate::{
     fence::{Fence, Panicked, fence},
     registry::{Function, Scope},
     scope,
+    stall::Watched,
 };
 
 /// Where the arguments come from.
@@ -63,9 +64,11 @@ pub(crate) async fn run<F: Function>(
     let outcome = match arguments {
         Arguments::Encoded(bytes, bounds) => {
             let decoded = decode::<F>(&bytes, bounds)?;
-            Fence::new(F::serve(&scope, decoded)).await
+            Watched::new(&F::SPEC, Fence::new(F::serve(&scope, decoded))).await
         }
-        Arguments::Values(values) => Fence::new(F::serve(&scope, values)).await,
+        Arguments::Values(values) => {
+            Watched::new(&F::SPEC, Fence::new(F::serve(&scope, values))).await
+        }
     };
     outcome.map_err(|panicked| log_panic::<F>(&panicked))
 }
