@@ -62,6 +62,41 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_draws_of_each_step_fill_its_range_and_do_not_leave_it() {
+        let mut clients = vec![Backoff::new(); 10_000];
+        for n in 0..15 {
+            let step = (0.1 * 1.6_f64.powi(n)).min(10.0);
+            let draws = clients
+                .iter_mut()
+                .map(|backoff| backoff.next_delay(rand::random()).as_secs_f64() / step);
+            let (least, most) = draws.fold((f64::MAX, 0.0_f64), |(least, most), draw| {
+                (least.min(draw), most.max(draw))
+            });
+            assert!((0.8 - 1e-6..0.81).contains(&least), "step {n}: {least}");
+            assert!((1.19..1.2 + 1e-6).contains(&most), "step {n}: {most}");
+        }
+    }
+
+    /// Two that lost the same node: how many of their dials fall into the same ten milliseconds.
+    #[test]
+    fn clients_that_start_together_disperse() {
+        let (mut dials, mut together) = (0, 0);
+        for _ in 0..10_000 {
+            let mut clients = [(Backoff::new(), 0.0), (Backoff::new(), 0.0)];
+            for _ in 0..10 {
+                let slots = clients.each_mut().map(|(backoff, time)| {
+                    *time += backoff.next_delay(rand::random()).as_secs_f64();
+                    (*time * 100.0).floor()
+                });
+                dials += 1;
+                together += u32::from(slots[0].total_cmp(&slots[1]).is_eq());
+            }
+        }
+        let share = f64::from(together) / f64::from(dials);
+        assert!(share < 0.07, "{share}");
+    }
+
+    #[test]
     fn success_starts_the_schedule_over() {
         let mut backoff = Backoff::new();
         for _ in 0..20 {

@@ -103,7 +103,7 @@ async fn a_deadline_spans_all_attempts() {
     assert!(asked(&peers) >= 3, "{}", asked(&peers));
     // The case asks for 20 ms, on a machine of its own.
     assert!(
-        took >= SECOND - SECOND / 50 && took < 2 * SECOND,
+        took >= SECOND - SECOND / 50 && took < SECOND + SECOND / 4,
         "{took:?}"
     );
 }

@@ -63,7 +63,7 @@ impl Layer {
     }
 }
 
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 9] = [
     Layer {
         name: "pure, transport",
         files: &[
@@ -96,6 +96,26 @@ const LAYERS: [Layer; 8] = [
         files: &["fly-rpc/src/budget.rs", "fly-rpc/src/deadline.rs"],
         never: &PURE_NEVER,
         but: "use tokio::time::Instant;",
+    },
+    Layer {
+        // Deadlines travel as what is left of them: clocks that differ, or jump, change nothing.
+        name: "calls, which no time of day concerns",
+        files: &[
+            "fly-rpc/src/budget.rs",
+            "fly-rpc/src/call.rs",
+            "fly-rpc/src/context.rs",
+            "fly-rpc/src/deadline.rs",
+            "fly-rpc/src/dispatch.rs",
+            "fly-rpc/src/local.rs",
+            "fly-rpc/src/remote.rs",
+            "fly-rpc/src/run.rs",
+            "fly-rpc/src/scope.rs",
+            "fly-rpc-transport/src/lane/",
+            "fly-rpc-transport/src/link.rs",
+            "fly-rpc-transport/src/wire/",
+        ],
+        never: &["SystemTime", "UNIX_EPOCH"],
+        but: "",
     },
     Layer {
         name: "identity and TLS",
