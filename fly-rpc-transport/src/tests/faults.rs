@@ -204,11 +204,17 @@ async fn a_lane_whose_answers_are_not_read_runs_no_more_calls() {
 /// Functions that hold the thread on which they are polled.
 #[derive(Debug, Default)]
 struct Greedy {
+    seen: AtomicUsize,
     ran: Arc<AtomicUsize>,
+    /// Most that were seen and had not run yet.
+    waiting: AtomicUsize,
 }
 
 impl Service for Greedy {
     fn serve(&self, _link: &Arc<Link>, request: Request) -> Served {
+        let seen = self.seen.fetch_add(1, Ordering::Relaxed) + 1;
+        let waiting = seen - self.ran.load(Ordering::Relaxed);
+        self.waiting.fetch_max(waiting, Ordering::Relaxed);
         let ran = Arc::clone(&self.ran);
         let answer = request.respond(Status::Ok);
         let function = async move {
@@ -227,27 +233,23 @@ impl Service for Greedy {
 }
 
 #[tokio::test]
-async fn functions_that_take_long_do_not_hold_back_the_answers_of_those_before_them() {
+async fn requests_behind_functions_that_take_long_are_looked_at_before_those_have_run() {
     let fixture = Fixture::new();
-    let greedy = Greedy::default();
-    let ran = Arc::clone(&greedy.ran);
-    let b = fixture.endpoint_serving(hello("b"), fixture.identity("b"), Arc::new(greedy));
+    let greedy = Arc::new(Greedy::default());
+    let service = Arc::clone(&greedy) as _;
+    let b = fixture.endpoint_serving(hello("b"), fixture.identity("b"), service);
     let (a, _) = fixture.endpoint("a");
     let link = a.dial(b.local_addr(), None).await.expect("welcome");
     let mut calls = Vec::new();
     for _ in 0..CALLS {
         calls.push(send(&link, "f", b"x").await);
     }
-    let mut before_the_first_answer = None;
     for call in calls {
         soon(call).await.expect("answered");
-        before_the_first_answer.get_or_insert_with(|| ran.load(Ordering::Relaxed));
     }
-    assert_eq!(ran.load(Ordering::Relaxed), CALLS);
-    assert!(
-        before_the_first_answer.is_some_and(|ran| ran < CALLS),
-        "{before_the_first_answer:?} ran before the first was answered"
-    );
+    // Whoever looks at a request can refuse it. If each ran first, it would be one.
+    let waiting = greedy.waiting.load(Ordering::Relaxed);
+    assert!(waiting >= 8, "{waiting}");
 }
 
 #[tokio::test]
@@ -281,5 +283,5 @@ async fn one_peer_holds_only_so_many_connections_and_the_newest_stay() {
 const MESSAGE_SIZE: u64 = 10;
 /// Long enough for what must not happen to happen.
 const A_WHILE: Duration = Duration::from_millis(500);
-/// They fit into the first flight of a connection, so that they arrive together.
+/// They fit into the first flight of a connection, so that many arrive together.
 const CALLS: usize = 150;

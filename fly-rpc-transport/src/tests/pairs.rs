@@ -14,7 +14,11 @@ fn only_link(endpoint: &Endpoint) -> Option<Arc<Link>> {
 
 #[tokio::test]
 async fn of_two_simultaneous_dials_both_ends_keep_the_same_and_no_call_is_lost() {
-    for _ in 0..50 {
+    let rounds = match std::env::var_os("FLY_RPC_SOAK") {
+        Some(_) => 1_000,
+        None => 50,
+    };
+    for _ in 0..rounds {
         let fixture = Fixture::new();
         let ((a, _), (b, echo)) = (fixture.endpoint("a"), fixture.endpoint("b"));
         let (from_a, from_b) =
