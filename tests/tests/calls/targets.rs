@@ -195,6 +195,9 @@ async fn peers_show_who_is_there_and_what_they_serve() {
     );
     assert_eq!(peers[0].address, syd.local_addr());
     assert_eq!(peers[0].functions, syd.catalogue());
+    // Whatever the order in which the linker left them.
+    let identities = peers[0].functions.iter();
+    assert!(identities.is_sorted_by_key(|function| (&function.name, function.version)));
     assert!(
         peers[0]
             .functions
