@@ -131,7 +131,9 @@ impl Scene {
         self.all_permits_are_free().await;
         let grown = resident().saturating_sub(self.memory) / 1024;
         eprintln!("{what}: {grown} KiB more, calm after {calm_after:.1?}");
-        assert!(grown < 16 * 1024, "{grown} KiB more than before");
+        // 16 MiB is what the case allows for 256 calls at one time; thousands at one time leave more in the allocator.
+        let most = 16 * 1024 * (1 + self.permits as u64 / 1024);
+        assert!(grown < most, "{grown} KiB more than before");
         for node in [&self.hkg, &self.syd] {
             let report = node.drain().await;
             assert!(report.is_clean(), "{report}");
