@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 use fly_rpc::{Identity, Limits, Node, NodeId};
 use fly_rpc_transport::{
-    Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Request,
-    RequestHead, Response, Served, Service, Status,
+    Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Randomness,
+    Request, RequestHead, Response, Served, Service, Status,
 };
 
 use crate::{Cluster, SOON};
@@ -53,7 +53,8 @@ impl Peer {
         // It may say what an honest one may not.
         limits.message_size = 64 << 20;
         let config = EndpointConfig {
-            socket: UdpSocket::bind("127.0.0.1:0").expect("a free port"),
+            socket: UdpSocket::bind("127.0.0.1:0").expect("a free port").into(),
+            randomness: Randomness::unforeseeable(),
             identity: identity.expect("a sound secret"),
             hello,
             limits,
