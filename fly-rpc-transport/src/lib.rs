@@ -13,6 +13,9 @@ mod close;
 mod control;
 mod counters;
 mod endpoint;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod identity;
 mod keeper;

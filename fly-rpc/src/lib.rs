@@ -11,6 +11,9 @@ mod dispatch;
 mod environment;
 mod error;
 mod fence;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod local;
 mod node;
 mod payload;

@@ -18,6 +18,12 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
+    /// What is left, as it is.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     /// The next element's tag and contents, or `None` if there is none or it is malformed.
     pub(super) fn element(&mut self) -> Option<(u8, &'a [u8])> {
         let (&tag, rest) = self.0.split_first()?;

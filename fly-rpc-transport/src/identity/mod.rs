@@ -22,6 +22,8 @@ mod authority;
 mod certificate;
 mod der;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod material;
 mod pem;

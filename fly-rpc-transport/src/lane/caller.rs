@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -46,6 +46,17 @@ pub(crate) enum NotSent {
 }
 
 impl CallerLane {
+    /// A lane that nobody writes or reads yet.
+    pub(crate) fn new(bulk: bool) -> Self {
+        Self {
+            calls: Mutex::default(),
+            outbox: Outbox::default(),
+            in_flight: AtomicUsize::new(0),
+            ended: Notify::new(),
+            bulk,
+        }
+    }
+
     /// Starts the two tasks of a fresh lane on `runtime`.
     pub(crate) fn start(
         runtime: &Handle,
@@ -54,13 +65,7 @@ impl CallerLane {
         frames: Assembler,
         bulk: bool,
     ) -> Arc<Self> {
-        let lane = Arc::new(Self {
-            calls: Mutex::default(),
-            outbox: Outbox::default(),
-            in_flight: AtomicUsize::new(0),
-            ended: Notify::new(),
-            bulk,
-        });
+        let lane = Arc::new(Self::new(bulk));
         let writer = Arc::clone(&lane);
         runtime.spawn(async move { writer.outbox.write_to(send).await });
         let reader = Arc::clone(&lane);
@@ -149,33 +154,12 @@ impl CallerLane {
         }
     }
 
-    /// Hands answers to their calls until the peer finishes the lane or it breaks. All answers of
-    /// one chunk are stored under one lock, and their callers woken after it.
+    /// Hands answers to their calls until the peer finishes the lane or it breaks.
     async fn read_answers(&self, mut recv: RecvStream, mut assembler: Assembler) {
         let mut wakers = Vec::new();
         while let Ok(Some(chunk)) = recv.read_chunk(usize::MAX, true).await {
             assembler.push(chunk.bytes);
-            let sound = {
-                let mut calls = lock(&self.calls);
-                loop {
-                    match assembler.next() {
-                        Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
-                            let Ok((id, response)) = Response::decode(frame.body) else {
-                                break false;
-                            };
-                            wakers.extend(calls.answer(id, response));
-                        }
-                        // Void, or a kind of a newer peer.
-                        Ok(Some(_)) => {}
-                        Ok(None) => break true,
-                        Err(_) => break false,
-                    }
-                }
-            };
-            for waker in wakers.drain(..) {
-                waker.wake();
-            }
-            if !sound {
+            if !self.take_answers(&mut assembler, &mut wakers) {
                 tracing::warn!("a peer sent answers that break the protocol; the lane is closed");
                 let _ = recv.stop(CloseCode::Malformed.varint());
                 return;
@@ -183,7 +167,45 @@ impl CallerLane {
         }
     }
 
-    fn end(&self) {
+    /// Takes the answers of one chunk: all are stored under one lock, and their callers woken after
+    /// it. False if the lane cannot be read on.
+    pub(crate) fn take_answers(&self, assembler: &mut Assembler, wakers: &mut Vec<Waker>) -> bool {
+        let sound = {
+            let mut calls = lock(&self.calls);
+            loop {
+                match assembler.next() {
+                    Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
+                        let Ok((id, response)) = Response::decode(frame.body) else {
+                            break false;
+                        };
+                        wakers.extend(calls.answer(id, response));
+                    }
+                    // Void, or a kind of a newer peer.
+                    Ok(Some(_)) => {}
+                    Ok(None) => break true,
+                    Err(_) => break false,
+                }
+            }
+        };
+        for waker in wakers.drain(..) {
+            waker.wake();
+        }
+        sound
+    }
+
+    /// What the queue holds is now as good as sent. `None` if the lane is finished or broken.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn take_written(&self) -> Option<Vec<Bytes>> {
+        self.outbox.take_written()
+    }
+
+    /// The network takes no more.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn break_writer(&self) {
+        self.outbox.shut();
+    }
+
+    pub(crate) fn end(&self) {
         self.outbox.shut();
         let wakers = lock(&self.calls).end();
         for waker in wakers {

@@ -10,6 +10,8 @@ mod policy;
 mod server;
 mod set;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use caller::CallerLane;
 pub(crate) use caller::NotSent;
 pub use caller::{Abandoned, CallLost, PendingCall};
 pub(crate) use server::serve_lane;

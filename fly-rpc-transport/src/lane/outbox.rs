@@ -161,6 +161,19 @@ impl Outbox {
         }
     }
 
+    /// What a writer would write now, or `None` if it would end.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn take_written(&self) -> Option<Vec<Bytes>> {
+        let written = match self.take() {
+            Taken::Frames(chunks) => Some(chunks),
+            Taken::Nothing => Some(Vec::new()),
+            Taken::Finished | Taken::Broken => None,
+        };
+        lock(&self.queue).writing = 0;
+        self.room.notify_waiters();
+        written
+    }
+
     fn take(&self) -> Taken {
         let mut queue = lock(&self.queue);
         if queue.end == End::Broken {
