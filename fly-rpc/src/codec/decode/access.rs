@@ -3,14 +3,13 @@
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
 
-use super::{Decoder, Result};
+use super::{Decoder, Result, allocation};
 use crate::codec::DecodeError;
 
 /// The elements of a sequence.
 pub(super) struct Elements<'d, 'de> {
     rest: Rest<'d, 'de>,
-    /// What each element that is left was charged.
-    paid: usize,
+    paid: Paid,
 }
 
 impl<'d, 'de> Elements<'d, 'de> {
@@ -18,7 +17,8 @@ impl<'d, 'de> Elements<'d, 'de> {
     #[inline]
     pub(super) fn announced(decoder: &'d mut Decoder<'de>) -> Result<Self> {
         let rest = Rest::announced(decoder)?;
-        Ok(Self { rest, paid: 0 })
+        let paid = Paid::default();
+        Ok(Self { rest, paid })
     }
 }
 
@@ -27,17 +27,12 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        if self.rest.count == 0 {
+        let Some(left) = self.rest.count.checked_sub(1) else {
             return Ok(None);
-        }
-        let size = size_of::<T::Value>();
-        if self.paid < size.max(1) {
-            self.paid = self.rest.charge(size, self.rest.count)?;
-            // What is read within puts it back.
-            self.rest.decoder.covered = size;
-        }
-        self.rest.count -= 1;
-        seed.deserialize(&mut *self.rest.decoder).map(Some)
+        };
+        let room = self.rest.count;
+        self.rest.count = left;
+        self.rest.read(&mut self.paid, room, seed).map(Some)
     }
 
     #[inline]
@@ -49,10 +44,8 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 /// The entries of a map.
 pub(super) struct Entries<'d, 'de> {
     rest: Rest<'d, 'de>,
-    /// What each key that is left was charged.
-    keys_paid: usize,
-    /// What each value that is left was charged.
-    values_paid: usize,
+    keys: Paid,
+    values: Paid,
 }
 
 impl<'d, 'de> Entries<'d, 'de> {
@@ -62,8 +55,8 @@ impl<'d, 'de> Entries<'d, 'de> {
         let rest = Rest::announced(decoder)?;
         Ok(Self {
             rest,
-            keys_paid: 0,
-            values_paid: 0,
+            keys: Paid::default(),
+            values: Paid::default(),
         })
     }
 }
@@ -73,27 +66,18 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        if self.rest.count == 0 {
+        let Some(left) = self.rest.count.checked_sub(1) else {
             return Ok(None);
-        }
-        let size = size_of::<K::Value>();
-        if self.keys_paid < size.max(1) {
-            self.keys_paid = self.rest.charge(size, self.rest.count.max(NODE))?;
-        }
-        self.rest.count -= 1;
-        self.rest.decoder.covered = size;
-        seed.deserialize(&mut *self.rest.decoder).map(Some)
+        };
+        let room = self.rest.count.max(NODE);
+        self.rest.count = left;
+        self.rest.read(&mut self.keys, room, seed).map(Some)
     }
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let size = size_of::<V::Value>();
-        if self.values_paid < size.max(1) {
-            let count = self.rest.count.saturating_add(1);
-            self.values_paid = self.rest.charge(size, count.max(NODE))?;
-        }
-        self.rest.decoder.covered = size;
-        seed.deserialize(&mut *self.rest.decoder)
+        let room = self.rest.count.saturating_add(1).max(NODE);
+        self.rest.read(&mut self.values, room, seed)
     }
 
     #[inline]
@@ -135,13 +119,25 @@ impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
     }
 }
 
+/// What each part of a kind that is left was charged: each element, each key or each value.
+#[derive(Default)]
+struct Paid {
+    /// For its place.
+    place: usize,
+    /// For what stands behind pointers in it.
+    beyond: usize,
+}
+
 /// What was announced and is still to be read. What a type leaves unread, it would take for the
 /// next value.
 struct Rest<'d, 'de> {
     decoder: &'d mut Decoder<'de>,
+    /// Elements, or entries, behind the one that is being read.
     count: usize,
     /// There were bytes for all of them, at one each.
     is_believable: bool,
+    /// What the parts around these were charged so far.
+    outer: (usize, usize),
 }
 
 impl<'d, 'de> Rest<'d, 'de> {
@@ -150,9 +146,39 @@ impl<'d, 'de> Rest<'d, 'de> {
         let count = decoder.leaf()?;
         Ok(Self {
             is_believable: decoder.has_bytes_for(count),
+            outer: (decoder.beyond, decoder.prepaid),
             decoder,
             count,
         })
+    }
+
+    /// Reads one part. When it is the first of its kind, those that are left are paid for with it:
+    /// there is `room` for so many.
+    #[inline]
+    fn read<T: DeserializeSeed<'de>>(
+        &mut self,
+        paid: &mut Paid,
+        room: usize,
+        seed: T,
+    ) -> Result<T::Value> {
+        let size = size_of::<T::Value>();
+        let is_first = paid.place < size.max(1);
+        if is_first {
+            paid.place = self.charge(size, room)?;
+            // Every part of the sequence has what is no choice within the part.
+            self.decoder.is_choice = false;
+            (self.decoder.beyond, self.decoder.prepaid) = (0, 0);
+        } else if paid.beyond > 0 {
+            self.decoder.prepaid = paid.beyond;
+        }
+        self.decoder.covered = size;
+        let value = seed.deserialize(&mut *self.decoder)?;
+        if is_first && self.decoder.beyond > 0 {
+            paid.beyond = self.decoder.beyond;
+            self.decoder
+                .charge(paid.beyond.saturating_mul(self.count))?;
+        }
+        Ok(value)
     }
 
     /// Charges room for as many parts of `size` bytes, and says what each of them cost.
@@ -163,7 +189,7 @@ impl<'d, 'de> Rest<'d, 'de> {
         } else {
             size
         };
-        self.decoder.charge(cost.saturating_mul(room))?;
+        self.decoder.charge(allocation(cost.saturating_mul(room)))?;
         Ok(cost)
     }
 
@@ -179,6 +205,7 @@ impl Drop for Rest<'_, '_> {
     #[inline]
     fn drop(&mut self) {
         self.decoder.unread = self.decoder.unread.saturating_add(self.count);
+        (self.decoder.beyond, self.decoder.prepaid) = self.outer;
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserializer, de::Visitor};
 use super::{
     Decoder, Result,
     access::{Elements, Entries, Fields},
+    allocation,
 };
 use crate::codec::DecodeError;
 
@@ -24,7 +25,7 @@ macro_rules! owned {
         #[inline]
         fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             let leaf = self.leaf::<$leaf>()?;
-            self.charge(leaf.len())?;
+            self.charge(allocation(leaf.len()))?;
             visitor.$visit(leaf)
         }
     )*};
@@ -92,7 +93,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         self.nested(size_of::<V::Value>(), |decoder| {
             match decoder.leaf::<u8>()? {
                 0 => visitor.visit_none(),
-                1 => visitor.visit_some(decoder),
+                1 => {
+                    decoder.is_choice = true;
+                    visitor.visit_some(decoder)
+                }
                 _ => Err(decoder.refuse(postcard::Error::DeserializeBadOption.into())),
             }
         })

@@ -12,6 +12,7 @@ impl<'de> EnumAccess<'de> for &mut Decoder<'de> {
     #[inline]
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
         let index = self.leaf::<u32>()?;
+        self.is_choice = true;
         let number = IntoDeserializer::<Self::Error>::into_deserializer(index);
         Ok((seed.deserialize(number)?, self))
     }

@@ -41,6 +41,9 @@ fn claim(count: u64, zeros: usize) -> Vec<u8> {
     bytes
 }
 
+#[derive(Debug, Deserialize)]
+struct Wrapped<T>(T);
+
 /// How many elements were read before it was found to be too much.
 #[track_caller]
 fn read_before_refusal<T: DeserializeOwned + Debug>(bytes: &[u8]) -> usize {
@@ -68,14 +71,31 @@ fn zeros_as_large_options_are_refused_before_the_first() {
 }
 
 #[test]
-fn what_is_larger_than_its_place_is_charged_by_itself() {
+fn what_every_element_points_to_is_refused_with_the_first() {
     for size in SIZES {
         let bytes = claim(size as u64, size);
+        assert_eq!(read_before_refusal::<Vec<Box<Counted<Large>>>>(&bytes), 1);
+        assert_eq!(
+            read_before_refusal::<Vec<(Box<Counted<Large>>,)>>(&bytes),
+            1
+        );
+        assert_eq!(
+            read_before_refusal::<VecDeque<Wrapped<Box<Counted<Large>>>>>(&bytes),
+            1
+        );
+    }
+}
+
+#[test]
+fn what_the_sender_may_choose_to_point_to_is_refused_where_it_is_too_much() {
+    for size in SIZES {
+        let mut bytes = claim(size as u64 / 2, 0);
+        bytes.extend([1, 0].repeat(size / 2));
         let most = (size * 8).max(16 << 20) / size_of::<Large>();
-        let boxed = read_before_refusal::<Vec<Box<Counted<Large>>>>(&bytes);
-        assert!(boxed <= most, "{boxed} of {most}");
-        let in_a_tuple = read_before_refusal::<Vec<(Box<Counted<Large>>,)>>(&bytes);
-        assert!(in_a_tuple <= most, "{in_a_tuple} of {most}");
+        let optional = read_before_refusal::<Vec<Option<Box<Counted<Large>>>>>(&bytes);
+        assert!(optional <= most, "{optional} of {most}");
+        let listed = read_before_refusal::<Vec<Vec<Counted<Large>>>>(&bytes);
+        assert!(listed <= most, "{listed} of {most}");
     }
 }
 

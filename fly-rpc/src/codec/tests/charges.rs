@@ -1,13 +1,13 @@
 //! What each thing costs, to the byte: too little lets a bomb in, too much keeps honest values out.
 
-use std::{cell::Cell, fmt, fmt::Debug};
+use std::{cell::Cell, collections::BTreeMap, fmt, fmt::Debug};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, SeqAccess, Visitor},
 };
 
-use super::{Bounds, DecodeError, decode, encode};
+use super::{Bounds, DecodeError, bounds, decode, encode};
 
 fn granted(memory: usize) -> Bounds {
     Bounds { depth: 64, memory }
@@ -18,7 +18,7 @@ fn granted(memory: usize) -> Bounds {
 fn costs<T: Serialize + DeserializeOwned + Clone + PartialEq + Debug>(one: &T, each: usize) {
     let all = vec![one.clone(); 100];
     let bytes = encode(&all).unwrap();
-    let memory = each * all.len();
+    let memory = each * all.len() + HEADER;
     assert!(memory > bytes.len() * 8, "granted anyway");
     assert_eq!(decode(&bytes, granted(memory)), Ok(all));
     assert_eq!(
@@ -26,6 +26,9 @@ fn costs<T: Serialize + DeserializeOwned + Clone + PartialEq + Debug>(one: &T, e
         Err(DecodeError::TooMuchMemory { limit: memory - 1 })
     );
 }
+
+/// What an allocation costs beside what is in it.
+const HEADER: usize = 8;
 
 /// 40 bytes, and a single one on the wire.
 type Small = Option<[u64; 4]>;
@@ -62,18 +65,18 @@ fn what_stands_inside_is_paid_for_once() {
 fn what_stands_behind_a_pointer_is_paid_for_beside_it() {
     type Mixed = (Box<Small>, Large);
 
-    costs(&Box::new(Small::None), 8 + size_of::<Small>());
+    costs(&Box::new(Small::None), 8 + size_of::<Small>() + HEADER);
     let mixed: Mixed = (Box::new(None), None);
-    costs(&mixed, size_of::<Mixed>() + size_of::<Small>());
+    costs(&mixed, size_of::<Mixed>() + size_of::<Small>() + HEADER);
     costs(
         &Choice::Boxed(Box::new(None)),
-        size_of::<Choice>() + size_of::<Small>(),
+        size_of::<Choice>() + size_of::<Small>() + HEADER,
     );
 }
 
 #[test]
 fn elements_are_paid_for_beside_their_sequence() {
-    costs(&vec![Small::None; 3], 24 + 3 * size_of::<Small>());
+    costs(&vec![Small::None; 3], 24 + 3 * size_of::<Small>() + HEADER);
     costs(&Vec::<Large>::new(), 24);
 }
 
@@ -82,7 +85,8 @@ fn strings_are_paid_for_by_their_length() {
     type Named = (Large, String);
 
     let named: Named = (None, "seven b".to_owned());
-    costs(&named, size_of::<Named>() + 7);
+    costs(&named, size_of::<Named>() + 7 + HEADER);
+    costs(&(Large::None, String::new()), size_of::<Named>());
 }
 
 #[test]
@@ -92,6 +96,93 @@ fn eight_bytes_for_each_of_the_message_are_granted_whatever_the_bound() {
     assert_eq!(decode(&bytes, granted(0)), Ok(numbers));
     let options = encode(&vec![None::<u64>; 1000]).unwrap();
     assert!(decode::<Vec<Option<u64>>>(&options, granted(0)).is_err());
+}
+
+/// What is behind pointers in every element is charged with the first, and once.
+#[test]
+fn what_every_element_points_to_is_paid_for_with_the_first() {
+    type Pair = (Box<Small>, Box<Large>);
+
+    let boxed = 2 * HEADER + size_of::<Small>() + size_of::<Large>();
+    let pair: Pair = (Box::new(None), Box::new(None));
+    costs(&pair, 16 + boxed);
+    costs(&[pair.clone(), pair.clone()], 32 + 2 * boxed);
+    costs(&vec![pair.clone(); 2], 24 + HEADER + 2 * (16 + boxed));
+    let map = BTreeMap::from([(1_u8, pair.clone()), (2, pair)]);
+    costs(&map, 24 + (11 + HEADER) + (11 * 16 + HEADER) + 2 * boxed);
+}
+
+/// What some elements do not have is not charged to them because others do.
+#[test]
+fn what_the_sender_chose_is_paid_for_where_he_chose_it() {
+    type Maybe = Option<Box<Large>>;
+
+    let mixed: [Maybe; 4] = [Some(Box::new(None)), None, None, None];
+    costs(&mixed, 4 * 8 + size_of::<Large>() + HEADER);
+    let kinds = [Choice::Boxed(Box::new(None)), Choice::Inline(None)];
+    costs(
+        &kinds,
+        2 * size_of::<Choice>() + size_of::<Small>() + HEADER,
+    );
+    let lists = [vec![Box::new(Large::None)], vec![]];
+    costs(
+        &lists,
+        2 * 24 + (8 + HEADER) + (size_of::<Large>() + HEADER),
+    );
+    let after_a_choice: (Maybe, Box<Small>) = (Some(Box::new(None)), Box::new(None));
+    let boxed = 2 * HEADER + size_of::<Small>() + size_of::<Large>();
+    costs(&after_a_choice, 16 + boxed);
+}
+
+/// Rows as people store them, each of a few dozen bytes, and lists of short things.
+#[test]
+fn a_dense_message_as_large_as_one_may_be_is_decoded() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum Colour {
+        Red,
+        Green,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Row {
+        id: u64,
+        name: String,
+        country: String,
+        tags: Vec<String>,
+        colour: Option<Colour>,
+        parent: Option<Box<Row>>,
+    }
+
+    let row = Row {
+        id: 70_000,
+        name: "Ada Lovelace".to_owned(),
+        country: "GB".to_owned(),
+        tags: vec!["new".to_owned(), "vip".to_owned()],
+        colour: Some(Colour::Green),
+        parent: None,
+    };
+    let row = Row {
+        parent: Some(Box::new(row.clone())),
+        ..row
+    };
+    fills_a_message(&row);
+    fills_a_message(&"word".to_owned());
+    fills_a_message(&vec![1_u8, 2, 3, 4]);
+    fills_a_message(&Some(7_u32));
+    fills_a_message(&(1_u16, Some(true)));
+    fills_a_message(&Colour::Red);
+    fills_a_message(&7_u64);
+}
+
+#[track_caller]
+fn fills_a_message<T: Serialize + DeserializeOwned + Clone>(one: &T) {
+    const MESSAGE: usize = 4 << 20;
+
+    let each = encode(one).unwrap().len();
+    let bytes = encode(&vec![one.clone(); (MESSAGE - 4) / each]).unwrap();
+    assert!((MESSAGE - each..=MESSAGE).contains(&bytes.len()));
+    let rows = decode::<Vec<T>>(&bytes, bounds());
+    assert!(rows.is_ok(), "{:?}", rows.err());
 }
 
 thread_local! {
