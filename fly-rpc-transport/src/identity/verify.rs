@@ -201,11 +201,18 @@ fn reason(error: webpki::Error) -> CertificateRefused {
         webpki::Error::BadDer | webpki::Error::BadDerTime | webpki::Error::TrailingData(_) => {
             CertificateRefused::Malformed
         }
+        // Its own text quotes the certificate, byte by byte, and a stranger wrote that.
+        webpki::Error::UnsupportedSignatureAlgorithmContext(_) => CertificateRefused::Invalid {
+            reason: "its signature is of an unknown kind".to_owned(),
+        },
         other => CertificateRefused::Invalid {
-            reason: other.to_string(),
+            reason: other.to_string().chars().take(SHOWN_REASON).collect(),
         },
     }
 }
+
+/// How many characters of what `webpki` says are shown: more than any error of its own takes.
+const SHOWN_REASON: usize = 100;
 
 /// The most certificates between a leaf and a root, which is also the longest path that `webpki`
 /// builds. Finding a path among many certificates is the costly part, and a stranger chooses them.
