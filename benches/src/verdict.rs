@@ -1,4 +1,4 @@
-//! The two promises about time, and whether a run kept them.
+//! The promises about time, and whether a run kept them.
 //!
 //! A promise that is missed is said, not failed: the machine may be the reason.
 
@@ -24,6 +24,24 @@ impl Promise {
     pub const REMOTE: Self = Self {
         what: "times the bare UDP ping-pong, for a remote call of 64 bytes",
         at_most: 1.5,
+    };
+
+    /// What bounds cost when a value is decoded.
+    pub const DECODE: Self = Self {
+        what: "times plain postcard, for rows",
+        at_most: 1.1,
+    };
+
+    /// The same, where there is nothing to bound.
+    pub const DECODE_BYTES: Self = Self {
+        what: "times plain postcard, for 1 MiB of bytes",
+        at_most: 1.02,
+    };
+
+    /// How soon a bomb is refused.
+    pub const BOMB: Self = Self {
+        what: "µs until the slowest bomb is refused",
+        at_most: 1000.0,
     };
 
     /// One line: kept or not, and by how much.

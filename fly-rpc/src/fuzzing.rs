@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use fly_rpc_transport::Limits;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -39,6 +40,11 @@ pub fn decode(data: &[u8]) {
         10 => value::<Vec<(u16, i128, Option<Box<str>>)>>(bytes),
         _ => borrowed(bytes),
     }
+}
+
+/// A value as a node decodes it that was told nothing else. `None` if it is refused.
+pub fn bounded<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    codec::decode(bytes, Bounds::from(&Limits::default())).ok()
 }
 
 fn value<T: Serialize + DeserializeOwned>(bytes: &[u8]) {

@@ -15,7 +15,7 @@ use super::{
 use crate::control::{Control, hello_frame};
 
 /// The bytes under a heading `#### Example: <name>` of the document.
-fn documented(name: &str) -> Vec<u8> {
+pub(super) fn documented(name: &str) -> Vec<u8> {
     let document = include_str!("../../../PROTOCOL.md");
     let heading = format!("#### Example: {name}\n");
     let section = document

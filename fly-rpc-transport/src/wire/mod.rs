@@ -21,3 +21,5 @@ pub use status::Status;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod tests;
