@@ -6,6 +6,7 @@ mod bombs;
 mod charges;
 mod decoding;
 mod encoding;
+mod memory;
 
 /// The bounds of a node that was told nothing else.
 fn bounds() -> Bounds {
