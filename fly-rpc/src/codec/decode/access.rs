@@ -9,7 +9,10 @@ use crate::codec::DecodeError;
 /// The elements of a sequence.
 pub(super) struct Elements<'d, 'de> {
     rest: Rest<'d, 'de>,
-    paid: Paid,
+    /// What the place of each element that is left was charged.
+    paid: usize,
+    /// The same, once no element costs more than its place.
+    settled: usize,
 }
 
 impl<'d, 'de> Elements<'d, 'de> {
@@ -17,8 +20,23 @@ impl<'d, 'de> Elements<'d, 'de> {
     #[inline]
     pub(super) fn announced(decoder: &'d mut Decoder<'de>) -> Result<Self> {
         let rest = Rest::announced(decoder)?;
-        let paid = Paid::default();
-        Ok(Self { rest, paid })
+        Ok(Self {
+            rest,
+            paid: 0,
+            settled: 0,
+        })
+    }
+
+    fn settle(&mut self, size: usize) -> Result<()> {
+        self.rest.next()?;
+        if self.paid < size.max(1) {
+            self.paid = self.rest.charge(size, self.rest.count)?;
+        } else if self.rest.beyond == Beyond::Each(0) {
+            self.settled = self.paid;
+        }
+        // What is read within puts it back.
+        self.rest.decoder.covered = size;
+        Ok(())
     }
 }
 
@@ -27,12 +45,15 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        let Some(left) = self.rest.count.checked_sub(1) else {
+        if self.rest.count == 0 {
             return Ok(None);
-        };
-        let room = self.rest.count;
-        self.rest.count = left;
-        self.rest.read(&mut self.paid, room, seed).map(Some)
+        }
+        let size = size_of::<T::Value>();
+        if self.settled < size.max(1) {
+            self.settle(size)?;
+        }
+        self.rest.count -= 1;
+        seed.deserialize(&mut *self.rest.decoder).map(Some)
     }
 
     #[inline]
@@ -44,8 +65,10 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 /// The entries of a map.
 pub(super) struct Entries<'d, 'de> {
     rest: Rest<'d, 'de>,
-    keys: Paid,
-    values: Paid,
+    /// What the place of each key that is left was charged.
+    keys_paid: usize,
+    /// What the place of each value that is left was charged.
+    values_paid: usize,
 }
 
 impl<'d, 'de> Entries<'d, 'de> {
@@ -55,8 +78,8 @@ impl<'d, 'de> Entries<'d, 'de> {
         let rest = Rest::announced(decoder)?;
         Ok(Self {
             rest,
-            keys: Paid::default(),
-            values: Paid::default(),
+            keys_paid: 0,
+            values_paid: 0,
         })
     }
 }
@@ -66,18 +89,28 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        let Some(left) = self.rest.count.checked_sub(1) else {
+        if self.rest.count == 0 {
             return Ok(None);
-        };
-        let room = self.rest.count.max(NODE);
-        self.rest.count = left;
-        self.rest.read(&mut self.keys, room, seed).map(Some)
+        }
+        let size = size_of::<K::Value>();
+        self.rest.next()?;
+        if self.keys_paid < size.max(1) {
+            self.keys_paid = self.rest.charge(size, self.rest.count.max(NODE))?;
+        }
+        self.rest.count -= 1;
+        self.rest.decoder.covered = size;
+        seed.deserialize(&mut *self.rest.decoder).map(Some)
     }
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let room = self.rest.count.saturating_add(1).max(NODE);
-        self.rest.read(&mut self.values, room, seed)
+        let size = size_of::<V::Value>();
+        if self.values_paid < size.max(1) {
+            let count = self.rest.count.saturating_add(1);
+            self.values_paid = self.rest.charge(size, count.max(NODE))?;
+        }
+        self.rest.decoder.covered = size;
+        seed.deserialize(&mut *self.rest.decoder)
     }
 
     #[inline]
@@ -119,25 +152,28 @@ impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
     }
 }
 
-/// What each part of a kind that is left was charged: each element, each key or each value.
-#[derive(Default)]
-struct Paid {
-    /// For its place.
-    place: usize,
-    /// For what stands behind pointers in it.
-    beyond: usize,
-}
-
 /// What was announced and is still to be read. What a type leaves unread, it would take for the
 /// next value.
 struct Rest<'d, 'de> {
     decoder: &'d mut Decoder<'de>,
-    /// Elements, or entries, behind the one that is being read.
+    /// Elements, or entries, that are left.
     count: usize,
     /// There were bytes for all of them, at one each.
     is_believable: bool,
-    /// What the parts around these were charged so far.
+    beyond: Beyond,
+    /// What the decoder knew of the element around these.
     outer: (usize, usize),
+}
+
+/// What each element costs beyond its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// None has been read.
+    Unknown,
+    /// The first has been read, and the decoder knows.
+    Read,
+    /// All that are left are paid for.
+    Each(usize),
 }
 
 impl<'d, 'de> Rest<'d, 'de> {
@@ -146,43 +182,35 @@ impl<'d, 'de> Rest<'d, 'de> {
         let count = decoder.leaf()?;
         Ok(Self {
             is_believable: decoder.has_bytes_for(count),
+            beyond: Beyond::Unknown,
             outer: (decoder.beyond, decoder.prepaid),
             decoder,
             count,
         })
     }
 
-    /// Reads one part. When it is the first of its kind, those that are left are paid for with it:
-    /// there is `room` for so many.
+    /// Before an element, or an entry. What the first must have behind pointers the others have
+    /// too: before the second is read, all are paid for.
     #[inline]
-    fn read<T: DeserializeSeed<'de>>(
-        &mut self,
-        paid: &mut Paid,
-        room: usize,
-        seed: T,
-    ) -> Result<T::Value> {
-        let size = size_of::<T::Value>();
-        let is_first = paid.place < size.max(1);
-        if is_first {
-            paid.place = self.charge(size, room)?;
-            // Every part of the sequence has what is no choice within the part.
-            self.decoder.is_choice = false;
-            (self.decoder.beyond, self.decoder.prepaid) = (0, 0);
-        } else if paid.beyond > 0 {
-            self.decoder.prepaid = paid.beyond;
+    fn next(&mut self) -> Result<()> {
+        match self.beyond {
+            Beyond::Unknown => {
+                self.beyond = Beyond::Read;
+                self.decoder.is_choice = false;
+                (self.decoder.beyond, self.decoder.prepaid) = (0, 0);
+            }
+            Beyond::Read => {
+                let each = self.decoder.beyond;
+                self.decoder.charge(each.saturating_mul(self.count))?;
+                self.beyond = Beyond::Each(each);
+                self.decoder.prepaid = each;
+            }
+            Beyond::Each(each) => self.decoder.prepaid = each,
         }
-        self.decoder.covered = size;
-        let value = seed.deserialize(&mut *self.decoder)?;
-        if is_first && self.decoder.beyond > 0 {
-            paid.beyond = self.decoder.beyond;
-            self.decoder
-                .charge(paid.beyond.saturating_mul(self.count))?;
-        }
-        Ok(value)
+        Ok(())
     }
 
     /// Charges room for as many parts of `size` bytes, and says what each of them cost.
-    #[inline]
     fn charge(&mut self, size: usize, room: usize) -> Result<usize> {
         let cost = if size == 0 || !self.is_believable {
             size.max(TIME)

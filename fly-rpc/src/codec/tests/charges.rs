@@ -17,12 +17,18 @@ fn granted(memory: usize) -> Bounds {
 #[track_caller]
 fn costs<T: Serialize + DeserializeOwned + Clone + PartialEq + Debug>(one: &T, each: usize) {
     let all = vec![one.clone(); 100];
-    let bytes = encode(&all).unwrap();
-    let memory = each * all.len() + HEADER;
+    cost(&all, each * all.len() + HEADER);
+}
+
+/// Decoding these takes this much memory, and not a byte less.
+#[track_caller]
+fn cost<T: Serialize + DeserializeOwned + PartialEq + Debug>(all: &Vec<T>, memory: usize) {
+    let bytes = encode(all).unwrap();
     assert!(memory > bytes.len() * 8, "granted anyway");
-    assert_eq!(decode(&bytes, granted(memory)), Ok(all));
+    let decode = |memory| decode::<Vec<T>>(&bytes, granted(memory));
+    assert_eq!(decode(memory).as_ref(), Ok(all));
     assert_eq!(
-        decode::<Vec<T>>(&bytes, granted(memory - 1)),
+        decode(memory - 1),
         Err(DecodeError::TooMuchMemory { limit: memory - 1 })
     );
 }
@@ -112,26 +118,34 @@ fn what_every_element_points_to_is_paid_for_with_the_first() {
     costs(&map, 24 + (11 + HEADER) + (11 * 16 + HEADER) + 2 * boxed);
 }
 
-/// What some elements do not have is not charged to them because others do.
+/// What some elements do not have is not charged to them because the first does.
 #[test]
 fn what_the_sender_chose_is_paid_for_where_he_chose_it() {
     type Maybe = Option<Box<Large>>;
 
-    let mixed: [Maybe; 4] = [Some(Box::new(None)), None, None, None];
-    costs(&mixed, 4 * 8 + size_of::<Large>() + HEADER);
-    let kinds = [Choice::Boxed(Box::new(None)), Choice::Inline(None)];
-    costs(
-        &kinds,
-        2 * size_of::<Choice>() + size_of::<Small>() + HEADER,
-    );
-    let lists = [vec![Box::new(Large::None)], vec![]];
-    costs(
-        &lists,
-        2 * 24 + (8 + HEADER) + (size_of::<Large>() + HEADER),
-    );
-    let after_a_choice: (Maybe, Box<Small>) = (Some(Box::new(None)), Box::new(None));
-    let boxed = 2 * HEADER + size_of::<Small>() + size_of::<Large>();
-    costs(&after_a_choice, 16 + boxed);
+    let boxed = size_of::<Large>() + HEADER;
+    let maybe: Maybe = Some(Box::new(None));
+    first_costs(maybe.clone(), None, boxed);
+    let chosen = Choice::Boxed(Box::new(None));
+    first_costs(chosen, Choice::Inline(None), size_of::<Small>() + HEADER);
+    let list = vec![Box::new(Large::None)];
+    first_costs(list, vec![], 8 + HEADER + boxed);
+    let map = BTreeMap::from([(1_u8, Box::new(Large::None))]);
+    first_costs(map, BTreeMap::new(), 11 + HEADER + 11 * 8 + HEADER + boxed);
+    // What follows a choice is none.
+    let all = vec![(maybe, Box::new(Large::None)), (None, Box::new(None))];
+    cost(&all, 2 * 16 + HEADER + 3 * boxed);
+}
+
+/// A sequence of which only the first element costs more than its place costs this much more.
+#[track_caller]
+fn first_costs<T>(first: T, other: T, more: usize)
+where
+    T: Serialize + DeserializeOwned + Clone + PartialEq + Debug,
+{
+    let mut all = vec![other; 10];
+    all[0] = first;
+    cost(&all, all.len() * size_of::<T>() + HEADER + more);
 }
 
 /// Rows as people store them, each of a few dozen bytes, and lists of short things.
