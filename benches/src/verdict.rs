@@ -34,7 +34,7 @@ impl Promise {
 
     /// The same, where there is nothing to bound.
     pub const DECODE_BYTES: Self = Self {
-        what: "times plain postcard, for 1 MiB of bytes",
+        what: "times plain postcard, for 1 MiB of bytes, however they are kept",
         at_most: 1.02,
     };
 

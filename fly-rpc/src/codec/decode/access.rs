@@ -6,37 +6,27 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
 use super::{Decoder, Result, allocation};
 use crate::codec::DecodeError;
 
-/// The elements of a sequence.
-pub(super) struct Elements<'d, 'de> {
-    rest: Rest<'d, 'de>,
-    /// What the place of each element that is left was charged.
-    paid: usize,
-    /// The same, once no element costs more than its place.
+/// The elements of a sequence. All that is kept of them in the loop are numbers, which stay in
+/// registers; the account is kept elsewhere.
+pub(super) struct Elements<'a, 'de> {
+    decoder: &'a mut Decoder<'de>,
+    account: &'a mut Account,
+    /// How many are left.
+    count: usize,
+    /// What the place of each was charged, once it is known that none costs more than that.
     settled: usize,
 }
 
-impl<'d, 'de> Elements<'d, 'de> {
-    /// As many as the sequence begins by saying.
+impl<'a, 'de> Elements<'a, 'de> {
+    /// As many as the sequence began by saying.
     #[inline]
-    pub(super) fn announced(decoder: &'d mut Decoder<'de>) -> Result<Self> {
-        let rest = Rest::announced(decoder)?;
-        Ok(Self {
-            rest,
-            paid: 0,
+    pub(super) fn new(decoder: &'a mut Decoder<'de>, account: &'a mut Account) -> Self {
+        Self {
+            decoder,
+            count: account.count,
             settled: 0,
-        })
-    }
-
-    fn settle(&mut self, size: usize) -> Result<()> {
-        self.rest.next()?;
-        if self.paid < size.max(1) {
-            self.paid = self.rest.charge(size, self.rest.count)?;
-        } else if self.rest.beyond == Beyond::Each(0) {
-            self.settled = self.paid;
+            account,
         }
-        // What is read within puts it back.
-        self.rest.decoder.covered = size;
-        Ok(())
     }
 }
 
@@ -45,42 +35,46 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        if self.rest.count == 0 {
+        if self.count == 0 {
             return Ok(None);
         }
         let size = size_of::<T::Value>();
         if self.settled < size.max(1) {
-            self.settle(size)?;
+            self.settled = self.account.element(self.decoder, size, self.count)?;
         }
-        self.rest.count -= 1;
-        seed.deserialize(&mut *self.rest.decoder).map(Some)
+        self.count -= 1;
+        seed.deserialize(&mut *self.decoder).map(Some)
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        self.rest.size_hint()
+        self.account.is_believable.then_some(self.count)
+    }
+}
+
+impl Drop for Elements<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.account.close(self.decoder, self.count);
     }
 }
 
 /// The entries of a map.
-pub(super) struct Entries<'d, 'de> {
-    rest: Rest<'d, 'de>,
-    /// What the place of each key that is left was charged.
-    keys_paid: usize,
-    /// What the place of each value that is left was charged.
-    values_paid: usize,
+pub(super) struct Entries<'a, 'de> {
+    decoder: &'a mut Decoder<'de>,
+    account: &'a mut Account,
+    count: usize,
 }
 
-impl<'d, 'de> Entries<'d, 'de> {
-    /// As many as the map begins by saying.
+impl<'a, 'de> Entries<'a, 'de> {
+    /// As many as the map began by saying.
     #[inline]
-    pub(super) fn announced(decoder: &'d mut Decoder<'de>) -> Result<Self> {
-        let rest = Rest::announced(decoder)?;
-        Ok(Self {
-            rest,
-            keys_paid: 0,
-            values_paid: 0,
-        })
+    pub(super) fn new(decoder: &'a mut Decoder<'de>, account: &'a mut Account) -> Self {
+        Self {
+            decoder,
+            count: account.count,
+            account,
+        }
     }
 }
 
@@ -89,33 +83,33 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        if self.rest.count == 0 {
+        if self.count == 0 {
             return Ok(None);
         }
         let size = size_of::<K::Value>();
-        self.rest.next()?;
-        if self.keys_paid < size.max(1) {
-            self.keys_paid = self.rest.charge(size, self.rest.count.max(NODE))?;
-        }
-        self.rest.count -= 1;
-        self.rest.decoder.covered = size;
-        seed.deserialize(&mut *self.rest.decoder).map(Some)
+        self.account.key(self.decoder, size, self.count)?;
+        self.count -= 1;
+        seed.deserialize(&mut *self.decoder).map(Some)
     }
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
         let size = size_of::<V::Value>();
-        if self.values_paid < size.max(1) {
-            let count = self.rest.count.saturating_add(1);
-            self.values_paid = self.rest.charge(size, count.max(NODE))?;
-        }
-        self.rest.decoder.covered = size;
-        seed.deserialize(&mut *self.rest.decoder)
+        let count = self.count.saturating_add(1);
+        self.account.value(self.decoder, size, count)?;
+        seed.deserialize(&mut *self.decoder)
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        self.rest.size_hint()
+        self.account.is_believable.then_some(self.count)
+    }
+}
+
+impl Drop for Entries<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.account.close(self.decoder, self.count);
     }
 }
 
@@ -152,21 +146,24 @@ impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
     }
 }
 
-/// What was announced and is still to be read. What a type leaves unread, it would take for the
-/// next value.
-struct Rest<'d, 'de> {
-    decoder: &'d mut Decoder<'de>,
-    /// Elements, or entries, that are left.
+/// What was announced, and what was charged for it.
+pub(super) struct Account {
+    /// Elements, or entries, that were announced.
     count: usize,
-    /// There were bytes for all of them, at one each.
+    /// There were bytes for all of them, at one each. Collections make room for as many as they are
+    /// told before their type is known here; those of the standard library stop at 1 MiB.
     is_believable: bool,
+    /// What the place of each element, or key, was charged.
+    places: usize,
+    /// What the place of each value was charged.
+    values: usize,
     beyond: Beyond,
     /// What the decoder knew of the element around these.
     outer: (usize, usize),
 }
 
 /// What each element costs beyond its place.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Beyond {
     /// None has been read.
     Unknown,
@@ -176,64 +173,95 @@ enum Beyond {
     Each(usize),
 }
 
-impl<'d, 'de> Rest<'d, 'de> {
+impl Account {
+    /// Of as many as a sequence or map begins by saying.
     #[inline]
-    fn announced(decoder: &'d mut Decoder<'de>) -> Result<Self> {
+    pub(super) fn open(decoder: &mut Decoder<'_>) -> Result<Self> {
         let count = decoder.leaf()?;
         Ok(Self {
+            count,
             is_believable: decoder.has_bytes_for(count),
+            places: 0,
+            values: 0,
             beyond: Beyond::Unknown,
             outer: (decoder.beyond, decoder.prepaid),
-            decoder,
-            count,
         })
+    }
+
+    /// What a type leaves unread, it would take for the next value.
+    #[inline]
+    fn close(&self, decoder: &mut Decoder<'_>, unread: usize) {
+        decoder.unread = decoder.unread.saturating_add(unread);
+        (decoder.beyond, decoder.prepaid) = self.outer;
+    }
+
+    /// Before an element: those that are left are paid for. Says what the place of each cost once
+    /// they cost no more than that.
+    fn element(&mut self, decoder: &mut Decoder<'_>, size: usize, left: usize) -> Result<usize> {
+        self.next(decoder, left)?;
+        // What is read within puts it back.
+        decoder.covered = size;
+        if self.places < size.max(1) {
+            self.places = self.charge(decoder, size, left)?;
+            return Ok(0);
+        }
+        Ok(match self.beyond {
+            Beyond::Each(0) => self.places,
+            _ => 0,
+        })
+    }
+
+    /// Before a key.
+    #[inline]
+    fn key(&mut self, decoder: &mut Decoder<'_>, size: usize, left: usize) -> Result<()> {
+        self.next(decoder, left)?;
+        if self.places < size.max(1) {
+            self.places = self.charge(decoder, size, left.max(NODE))?;
+        }
+        decoder.covered = size;
+        Ok(())
+    }
+
+    /// Before a value.
+    #[inline]
+    fn value(&mut self, decoder: &mut Decoder<'_>, size: usize, left: usize) -> Result<()> {
+        if self.values < size.max(1) {
+            self.values = self.charge(decoder, size, left.max(NODE))?;
+        }
+        decoder.covered = size;
+        Ok(())
     }
 
     /// Before an element, or an entry. What the first must have behind pointers the others have
     /// too: before the second is read, all are paid for.
     #[inline]
-    fn next(&mut self) -> Result<()> {
+    fn next(&mut self, decoder: &mut Decoder<'_>, left: usize) -> Result<()> {
         match self.beyond {
             Beyond::Unknown => {
                 self.beyond = Beyond::Read;
-                self.decoder.is_choice = false;
-                (self.decoder.beyond, self.decoder.prepaid) = (0, 0);
+                decoder.is_choice = false;
+                (decoder.beyond, decoder.prepaid) = (0, 0);
             }
             Beyond::Read => {
-                let each = self.decoder.beyond;
-                self.decoder.charge(each.saturating_mul(self.count))?;
+                let each = decoder.beyond;
+                decoder.charge(each.saturating_mul(left))?;
                 self.beyond = Beyond::Each(each);
-                self.decoder.prepaid = each;
+                decoder.prepaid = each;
             }
-            Beyond::Each(each) => self.decoder.prepaid = each,
+            Beyond::Each(each) => decoder.prepaid = each,
         }
         Ok(())
     }
 
     /// Charges room for as many parts of `size` bytes, and says what each of them cost.
-    fn charge(&mut self, size: usize, room: usize) -> Result<usize> {
+    fn charge(&self, decoder: &mut Decoder<'_>, size: usize, room: usize) -> Result<usize> {
         let cost = if size == 0 || !self.is_believable {
             size.max(TIME)
         } else {
             size
         };
-        self.decoder.charge(allocation(cost.saturating_mul(room)))?;
+        decoder.charge(allocation(cost.saturating_mul(room)))?;
         Ok(cost)
-    }
-
-    /// Collections make room for as many before their type is known here. Those of the standard
-    /// library stop at 1 MiB.
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        self.is_believable.then_some(self.count)
-    }
-}
-
-impl Drop for Rest<'_, '_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.decoder.unread = self.decoder.unread.saturating_add(self.count);
-        (self.decoder.beyond, self.decoder.prepaid) = self.outer;
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserializer, de::Visitor};
 
 use super::{
     Decoder, Result,
-    access::{Elements, Entries, Fields},
+    access::{Account, Elements, Entries, Fields},
     allocation,
 };
 use crate::codec::DecodeError;
@@ -116,14 +116,16 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.nested(size_of::<V::Value>(), |decoder| {
-            visitor.visit_seq(Elements::announced(decoder)?)
+            let mut account = Account::open(decoder)?;
+            visitor.visit_seq(Elements::new(decoder, &mut account))
         })
     }
 
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.nested(size_of::<V::Value>(), |decoder| {
-            visitor.visit_map(Entries::announced(decoder)?)
+            let mut account = Account::open(decoder)?;
+            visitor.visit_map(Entries::new(decoder, &mut account))
         })
     }
 
