@@ -61,7 +61,9 @@ fn always<S: Strategy>(cases: u32, inputs: S, run: impl Fn(S::Value)) {
     }
 }
 
-const TARGETS: [(&str, fn(&[u8])); 5] = [
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 5] = [
     ("frames", frames),
     ("headers", headers),
     ("hello", hello),

@@ -164,7 +164,7 @@ fn a_dense_message_as_large_as_one_may_be_is_decoded() {
         country: String,
         tags: Vec<String>,
         colour: Option<Colour>,
-        parent: Option<Box<Row>>,
+        parent: Option<Box<Self>>,
     }
 
     let row = Row {
