@@ -87,6 +87,15 @@ fn what_every_element_points_to_is_refused_with_the_first() {
 }
 
 #[test]
+fn what_follows_a_choice_is_none() {
+    type Behind = (Option<u8>, Box<Counted<Large>>);
+
+    let mut bytes = claim(100_000, 0);
+    bytes.extend([1, 7, 0].repeat(100_000));
+    assert_eq!(read_before_refusal::<Vec<Behind>>(&bytes), 1);
+}
+
+#[test]
 fn what_the_sender_may_choose_to_point_to_is_refused_where_it_is_too_much() {
     for size in SIZES {
         let mut bytes = claim(size as u64 / 2, 0);
