@@ -173,7 +173,7 @@ fn rows(count: u64) -> Vec<Row> {
         email: format!("customer.{id}@example.com"),
         created: 1_790_000_000 + id as i64,
         balance: id as f64 * 1.25,
-        active: id % 3 != 0,
+        active: !id.is_multiple_of(3),
         level: match id % 2 {
             0 => Level::Free,
             _ => Level::Paid {
@@ -181,8 +181,10 @@ fn rows(count: u64) -> Vec<Row> {
                 seats: 500,
             },
         },
-        referrer: (id % 4 == 0).then_some(id / 2),
-        note: (id % 5 == 0).then(|| "called twice, wants a discount".to_owned()),
+        referrer: id.is_multiple_of(4).then_some(id / 2),
+        note: id
+            .is_multiple_of(5)
+            .then(|| "called twice, wants a discount".to_owned()),
         tags: (0..id % 4).map(|tag| format!("tag-{tag}")).collect(),
         position: (48.2, 16.37),
         settings: (0..id % 3).map(|key| (format!("key-{key}"), 300)).collect(),
@@ -193,7 +195,7 @@ fn rows(count: u64) -> Vec<Row> {
 /// Little but structure: where bounds cost most.
 fn dense(count: u32) -> Vec<(u32, Option<u32>)> {
     (0..count)
-        .map(|id| (id, (id % 2 == 0).then_some(id)))
+        .map(|id| (id, id.is_multiple_of(2).then_some(id)))
         .collect()
 }
 
