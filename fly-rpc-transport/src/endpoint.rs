@@ -226,10 +226,8 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Inner {
-    fn join(&self, mut introduction: Introduction) -> Arc<Link> {
-        if let Some(serving) = self.peers.serving(&introduction.hello.node) {
-            introduction.serving = serving;
-        }
+    fn join(&self, introduction: Introduction) -> Arc<Link> {
+        let serving = self.peers.serving(&introduction.hello.node);
         let peers = Arc::downgrade(&self.peers);
         let on_news = move || {
             if let Some(peers) = peers.upgrade() {
@@ -242,7 +240,16 @@ impl Inner {
         };
         let service = Arc::clone(&self.service);
         let limits = Arc::clone(&self.limits);
-        let link = Link::start(introduction, service, limits, &self.runtime, join, on_news);
+        let runtime = &self.runtime;
+        let link = Link::start(
+            introduction,
+            serving,
+            service,
+            limits,
+            runtime,
+            join,
+            on_news,
+        );
         if self.draining.load(Ordering::Relaxed) {
             link.announce_draining();
         }

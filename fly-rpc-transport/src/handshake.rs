@@ -4,7 +4,7 @@
 //! ends: same cluster, a protocol version in common, the node id of the certificate, and not this
 //! very node.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use quinn::{ClientConfig, Connecting, Connection, ConnectionError, Incoming};
 use tokio::time::timeout;
@@ -223,7 +223,6 @@ async fn introduce(
         hello: theirs,
         standing,
         dialled,
-        serving: Arc::default(),
     })
 }
 
@@ -350,5 +349,7 @@ fn what_the_peer_said(code: CloseCode) -> &'static str {
         CloseCode::Duplicate => "is connected to another running node with this node's id",
         CloseCode::Silent => "heard nothing for too long",
         CloseCode::Malformed => "could not read what this node sent",
+        CloseCode::ExcessiveLoad => "had too much of what means nothing from this node",
+        CloseCode::Slow => "waited too long for this node to go on",
     }
 }

@@ -20,6 +20,7 @@ mod limits;
 mod link;
 mod lock;
 mod name;
+mod offences;
 mod peers;
 mod quic;
 mod service;

@@ -59,6 +59,29 @@ pub struct Limits {
     /// Bytes queued on one lane before callers wait for room, and before requests behind unread
     /// answers are no longer read. Default 1 MiB.
     pub lane_queue: usize,
+    /// Bytes at the beginning of a request that are its head: with the function's name they are at
+    /// most 326, newer peers may need more. Default 8 KiB, as gRPC's metadata. They are kept for
+    /// each lane, and must come within [`header_wait`](Self::header_wait).
+    pub header_size: usize,
+    /// Time for the head of a request that has begun. Default 5 s: a head that was cut by packets
+    /// that were lost twice is there by then.
+    pub header_wait: Duration,
+    /// Bytes per second that the rest of a half-sent request, or a lane's unread answers, must make,
+    /// averaged over [`body_progress_window`](Self::body_progress_window). Default 16 KiB, and less
+    /// is forgiven while the whole connection makes as much.
+    pub body_progress: usize,
+    /// Time over which progress is averaged. Default 10 s.
+    pub body_progress_window: Duration,
+    /// Bytes of half-read frames that are kept, per connection and direction, beside the heads.
+    /// Default 128 MiB: 32 of the largest messages, or some 400 of 300 KiB. A request beyond is
+    /// refused with `Overloaded`; an answer beyond is lost as one over the limit is.
+    pub partial_frames: usize,
+    /// What a peer may do within [`offence_window`](Self::offence_window) that no sound peer has a
+    /// reason for, per connection: frames that cannot be read or mean nothing, lanes reset, stopped,
+    /// unused or too slow. Default 200; beyond, the connection is closed with `ExcessiveLoad`.
+    pub offences: u32,
+    /// Time over which offences are counted. Default 10 s.
+    pub offence_window: Duration,
     /// Calls of this node that may await an answer on one connection. Default 65 536.
     pub pending_calls: usize,
     /// Handlers that run at one time for one peer. Default 256; beyond, `Overloaded` at once: a
@@ -95,6 +118,13 @@ impl Default for Limits {
             connection_receive_window: 16 * 1024 * 1024,
             send_window: 16 * 1024 * 1024,
             lane_queue: MIB,
+            header_size: 8 * KIB,
+            header_wait: Duration::from_secs(5),
+            body_progress: 16 * KIB,
+            body_progress_window: Duration::from_secs(10),
+            partial_frames: 128 * MIB,
+            offences: 200,
+            offence_window: Duration::from_secs(10),
             pending_calls: 65_536,
             handlers_per_peer: 256,
             handlers: 4_096,
@@ -108,13 +138,9 @@ impl Default for Limits {
 impl Limits {
     /// Bytes of the largest frame that a lane may carry: a message and the header around it.
     pub(crate) fn frame_size(&self) -> usize {
-        self.message_size.saturating_add(FRAME_OVERHEAD)
+        self.message_size.saturating_add(self.header_size)
     }
 }
-
-/// A request header is at most 1 + 10 + 1 + 10 + 2 + 255 + 5 + 16 + 26 bytes (PROTOCOL.md,
-/// *Request*); rounded up.
-const FRAME_OVERHEAD: usize = KIB;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

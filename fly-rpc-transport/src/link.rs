@@ -22,9 +22,10 @@ use crate::{
     limits::Limits,
     lock::{lock, read, write},
     name::{NodeId, Region},
+    offences::Offences,
     service::Service,
     tie_break::Standing,
-    wire::{Catalogue, Hello, RequestHead},
+    wire::{Catalogue, HalfRead, Hello, RequestHead},
 };
 
 /// A connection to a node that has introduced itself.
@@ -41,6 +42,8 @@ pub struct Link {
     control: ControlSender,
     in_flight: Arc<AtomicUsize>,
     serving: Arc<AtomicUsize>,
+    half_read: Arc<HalfRead>,
+    offences: Offences,
     accepted: AtomicU64,
     requests: AtomicU64,
     /// Microseconds; refreshed by [`observe`](Self::observe), because asking quinn takes the
@@ -71,6 +74,16 @@ struct Pulse {
     datagrams: u64,
     heard: Instant,
     pings: u64,
+    /// Bytes that came and went, ever, and in the last second or so.
+    bytes: Traffic,
+    lately: Traffic,
+}
+
+/// Bytes of UDP, both ways.
+#[derive(Clone, Copy, Debug, Default)]
+struct Traffic {
+    received: u64,
+    sent: u64,
 }
 
 /// Why a request was not sent. Nothing of it left this process.
@@ -90,15 +103,15 @@ pub(crate) struct Introduction {
     pub(crate) hello: Hello,
     pub(crate) standing: Standing,
     pub(crate) dialled: bool,
-    /// The count of handlers that run for this peer, shared by all its links.
-    pub(crate) serving: Arc<AtomicUsize>,
 }
 
 impl Link {
     /// Makes a link, introduces it with `join`, and starts the tasks that keep it, on `runtime`.
-    /// The peer hears nothing from it before it has joined.
+    /// The peer hears nothing from it before it has joined. `serving` counts the handlers that run
+    /// for this peer, over all its links.
     pub(crate) fn start(
         introduction: Introduction,
+        serving: Arc<AtomicUsize>,
         service: Arc<dyn Service>,
         limits: Arc<Limits>,
         runtime: &Handle,
@@ -112,7 +125,6 @@ impl Link {
             hello,
             standing,
             dialled,
-            serving,
         } = introduction;
         let (sender, write_control) = control_writer(send);
         let link = Arc::new(Self {
@@ -122,6 +134,8 @@ impl Link {
             standing,
             dialled,
             lanes: LaneSet::new(connection.clone(), runtime.clone(), Arc::clone(&limits)),
+            half_read: HalfRead::new(limits.partial_frames),
+            offences: Offences::new(Instant::now()),
             limits,
             control: sender,
             in_flight: Arc::default(),
@@ -134,6 +148,8 @@ impl Link {
                 datagrams: 0,
                 heard: Instant::now(),
                 pings: 0,
+                bytes: Traffic::default(),
+                lately: Traffic::default(),
             }),
             progress: watch::Sender::new(Progress::default()),
             connection,
@@ -262,6 +278,42 @@ impl Link {
         Ok(pending)
     }
 
+    /// The memory of requests that are half-read on this link.
+    pub(crate) fn half_read(&self) -> &Arc<HalfRead> {
+        &self.half_read
+    }
+
+    /// Notes that the peer did what no sound peer has a reason for; too often, and the connection is
+    /// closed.
+    pub(crate) fn offence(&self, what: &'static str) {
+        let limits = &self.limits;
+        let now = Instant::now();
+        tracing::debug!(peer = %self.node(), what, "an offence");
+        if self
+            .offences
+            .is_one_too_many(now, limits.offences, limits.offence_window)
+        {
+            tracing::warn!(peer = %self.node(), last = what, limit = limits.offences, "too many offences; the connection is closed");
+            self.close(CloseCode::ExcessiveLoad);
+        }
+    }
+
+    /// True while nothing at all is heard: no lane is to blame for that.
+    pub(crate) fn is_silent(&self) -> bool {
+        lock(&self.pulse).heard.elapsed() >= self.limits.silence_suspect
+    }
+
+    /// True if the connection lately received as much as one lane is asked for: what is slow is
+    /// then the way, not the peer.
+    pub(crate) fn receives(&self) -> bool {
+        lock(&self.pulse).lately.received >= self.limits.body_progress as u64
+    }
+
+    /// The same of what it sent.
+    pub(crate) fn sends(&self) -> bool {
+        lock(&self.pulse).lately.sent >= self.limits.body_progress as u64
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -332,6 +384,15 @@ impl Link {
                 pulse.datagrams = stats.udp_rx.datagrams;
                 pulse.heard = now;
             }
+            let bytes = Traffic {
+                received: stats.udp_rx.bytes,
+                sent: stats.udp_tx.bytes,
+            };
+            pulse.lately = Traffic {
+                received: bytes.received - pulse.bytes.received,
+                sent: bytes.sent - pulse.bytes.sent,
+            };
+            pulse.bytes = bytes;
             now.duration_since(pulse.heard)
         };
         let waiting = self.in_flight() > 0;
@@ -375,11 +436,20 @@ impl Link {
         self.lanes.finish();
         let link = Arc::clone(self);
         tokio::spawn(async move {
-            link.lanes.finished().await;
-            link.control.send(&Control::Done);
-            link.progress
-                .send_modify(|progress| progress.done_sent = true);
-            link.close_if_done();
+            let end = async {
+                link.lanes.finished().await;
+                link.control.send(&Control::Done);
+                link.progress
+                    .send_modify(|progress| progress.done_sent = true);
+                link.close_if_done();
+                link.closed().await;
+            };
+            // No call, of either end, outlives its deadline.
+            let longest = link.limits.deadline.saturating_add(FAREWELL);
+            if tokio::time::timeout(longest, end).await.is_err() {
+                tracing::warn!(peer = %link.node(), "a retired connection never became idle; it is closed");
+                link.close(CloseCode::Retired);
+            }
         });
     }
 
@@ -466,3 +536,6 @@ fn micros(duration: Duration) -> u64 {
 /// Silence, while an answer is awaited, after which the peer is asked for a sign of life: a handler
 /// may simply take long.
 const PING_WHEN_WAITING: Duration = Duration::from_secs(1);
+/// Time beyond the longest deadline after which a retired connection is closed: the last answer and
+/// both *done* are on their way.
+const FAREWELL: Duration = Duration::from_secs(5);

@@ -36,6 +36,13 @@ pub(crate) struct CallerLane {
     bulk: bool,
 }
 
+/// How the answers of a lane are read.
+pub(crate) struct Answers {
+    pub(crate) assembler: Assembler,
+    /// Bytes of one value.
+    pub(crate) limit: usize,
+}
+
 /// The request was not sent; nothing of it left this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotSent {
@@ -51,7 +58,7 @@ impl CallerLane {
         runtime: &Handle,
         send: SendStream,
         recv: RecvStream,
-        frame_size: usize,
+        answers: Answers,
         bulk: bool,
     ) -> Arc<Self> {
         let lane = Arc::new(Self {
@@ -62,10 +69,10 @@ impl CallerLane {
             bulk,
         });
         let writer = Arc::clone(&lane);
-        runtime.spawn(async move { writer.outbox.write_to(send).await });
+        runtime.spawn(async move { writer.outbox.write_to(send, None).await });
         let reader = Arc::clone(&lane);
         runtime.spawn(async move {
-            reader.read_answers(recv, frame_size).await;
+            reader.read_answers(recv, answers).await;
             reader.end();
         });
         lane
@@ -151,8 +158,9 @@ impl CallerLane {
 
     /// Hands answers to their calls until the peer finishes the lane or it breaks. All answers of
     /// one chunk are stored under one lock, and their callers woken after it.
-    async fn read_answers(&self, mut recv: RecvStream, frame_size: usize) {
-        let mut assembler = Assembler::new(frame_size);
+    async fn read_answers(&self, mut recv: RecvStream, answers: Answers) {
+        let Answers { assembler, limit } = answers;
+        let mut assembler = assembler;
         let mut wakers = Vec::new();
         while let Ok(Some(chunk)) = recv.read_chunk(usize::MAX, true).await {
             assembler.push(chunk.bytes);
@@ -161,9 +169,13 @@ impl CallerLane {
                 loop {
                     match assembler.next() {
                         Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
-                            let Ok((id, response)) = Response::decode(frame.body) else {
+                            let cut = frame.cut;
+                            let Ok((id, mut response)) = Response::decode(frame.body) else {
                                 break false;
                             };
+                            if cut || response.body.len() > limit {
+                                response = response.without_body();
+                            }
                             wakers.extend(calls.answer(id, response));
                         }
                         // Void, or a kind of a newer peer.
@@ -185,7 +197,7 @@ impl CallerLane {
     }
 
     fn end(&self) {
-        self.outbox.shut();
+        self.outbox.shut(CloseCode::Malformed);
         let wakers = lock(&self.calls).end();
         for waker in wakers {
             waker.wake();

@@ -6,6 +6,7 @@
 mod caller;
 mod calls;
 mod outbox;
+mod pace;
 mod policy;
 mod server;
 mod set;

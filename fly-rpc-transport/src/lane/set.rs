@@ -9,10 +9,14 @@ use quinn::Connection;
 use tokio::runtime::Handle;
 
 use super::{
-    caller::{CallerLane, NotSent},
+    caller::{Answers, CallerLane, NotSent},
     policy::{self, Choice},
 };
-use crate::{limits::Limits, lock::lock};
+use crate::{
+    limits::Limits,
+    lock::lock,
+    wire::{Assembler, HalfRead},
+};
 
 /// Opens lanes as the [policy](super::policy) asks, until it is told to finish.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(crate) struct LaneSet {
     connection: Connection,
     runtime: Handle,
     limits: Arc<Limits>,
+    /// The memory of answers that are half-read.
+    half_read: Arc<HalfRead>,
     open: Mutex<Open>,
 }
 
@@ -34,6 +40,7 @@ impl LaneSet {
         Self {
             connection,
             runtime,
+            half_read: HalfRead::new(limits.partial_frames),
             limits,
             open: Mutex::default(),
         }
@@ -129,7 +136,12 @@ impl LaneSet {
         if open.finished {
             return Err(NotSent::Closed);
         }
-        let lane = CallerLane::start(&self.runtime, send, recv, self.limits.frame_size(), bulk);
+        let share = self.half_read.share(self.limits.header_size);
+        let answers = Answers {
+            assembler: Assembler::sharing(self.limits.frame_size(), share),
+            limit: self.limits.message_size,
+        };
+        let lane = CallerLane::start(&self.runtime, send, recv, answers, bulk);
         open.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }
