@@ -2,6 +2,7 @@
 
 mod faults;
 mod fixture;
+mod greedy;
 mod hello;
 mod lanes;
 mod pairs;
