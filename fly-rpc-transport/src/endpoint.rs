@@ -10,13 +10,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, watch},
-    time::MissedTickBehavior,
-};
+use tokio::{runtime::Handle, sync::watch, time::MissedTickBehavior};
 
 use crate::{
+    accept,
     close::CloseCode,
     handshake::{self, DialError},
     identity::Identity,
@@ -49,7 +46,7 @@ pub struct Endpoint {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     /// `None` once closed: the socket is freed with the last handle of quinn's.
     quinn: RwLock<Option<quinn::Endpoint>>,
     local_addr: SocketAddr,
@@ -105,13 +102,18 @@ impl Endpoint {
         if let Some(quinn) = read(&self.inner.quinn).clone() {
             self.inner
                 .runtime
-                .spawn(accept(quinn, Arc::downgrade(&self.inner)));
+                .spawn(accept::accept(quinn, Arc::downgrade(&self.inner)));
         }
     }
 
     /// The address that the socket is bound to.
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.local_addr
+    }
+
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     /// What this node says of itself.
@@ -226,7 +228,19 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Inner {
-    fn join(&self, introduction: Introduction) -> Arc<Link> {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn hello(&self) -> Hello {
+        read(&self.hello).clone()
+    }
+
+    pub(crate) fn join(&self, introduction: Introduction) -> Arc<Link> {
         let serving = self.peers.serving(&introduction.hello.node);
         let peers = Arc::downgrade(&self.peers);
         let on_news = move || {
@@ -262,48 +276,6 @@ impl Drop for Inner {
         if let Some(quinn) = write(&self.quinn).take() {
             quinn.close(CloseCode::Shutdown.varint(), b"");
         }
-    }
-}
-
-/// Accepts until the endpoint is closed. Nothing that one stranger does may end this loop: every
-/// outcome of a handshake stays in its own task.
-async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
-    let Some(inner_now) = inner.upgrade() else {
-        return;
-    };
-    let most = inner_now.limits.handshakes.min(Semaphore::MAX_PERMITS);
-    drop(inner_now);
-    let handshakes = Arc::new(Semaphore::new(most));
-    while let Some(incoming) = quinn.accept().await {
-        let Some(inner) = inner.upgrade() else { return };
-        let busy = most - handshakes.available_permits();
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-            incoming.ignore();
-            continue;
-        };
-        if inner.draining.load(Ordering::Relaxed) {
-            incoming.refuse();
-            continue;
-        }
-        if busy >= inner.limits.handshakes_without_retry
-            && !incoming.remote_address_validated()
-            && incoming.may_retry()
-        {
-            // Fails only if the address was validated meanwhile; the peer then simply tries again.
-            let _ = incoming.retry();
-            continue;
-        }
-        tokio::spawn(async move {
-            let address = incoming.remote_address();
-            let hello = read(&inner.hello).clone();
-            match handshake::accept(incoming, &hello, &inner.limits).await {
-                Ok(introduction) => {
-                    inner.join(introduction);
-                }
-                Err(error) => tracing::info!(%address, %error, "a connection was refused"),
-            }
-            drop(permit);
-        });
     }
 }
 

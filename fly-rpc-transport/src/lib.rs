@@ -8,6 +8,7 @@
 //!
 //! Applications use the crate `fly-rpc`, not this one.
 
+mod accept;
 mod backoff;
 mod close;
 mod control;
@@ -22,10 +23,13 @@ mod lock;
 mod name;
 mod offences;
 mod peers;
+mod pulse;
 mod quic;
+mod seldom;
 mod service;
 mod tie_break;
 mod tls;
+mod visitors;
 mod wire;
 
 #[cfg(test)]
@@ -38,7 +42,7 @@ pub use handshake::DialError;
 pub use identity::{CertificateRefused, ClusterSecret, Identity, IdentityError, SecretError};
 pub use keeper::{Attempts, Keeper};
 pub use lane::{Abandoned, CallLost, PendingCall};
-pub use limits::Limits;
+pub use limits::{LimitError, Limits};
 pub use link::{Link, SendRefused};
 pub use name::{NameError, NodeId, Region};
 pub use service::{Served, Service};

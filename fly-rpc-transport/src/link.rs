@@ -23,6 +23,7 @@ use crate::{
     lock::{lock, read, write},
     name::{NodeId, Region},
     offences::Offences,
+    pulse::Pulse,
     service::Service,
     tie_break::Standing,
     wire::{Catalogue, HalfRead, Hello, RequestHead},
@@ -66,24 +67,6 @@ struct Progress {
     done_received: bool,
     last_pong: u64,
     closed: bool,
-}
-
-/// What is known of the peer's signs of life.
-#[derive(Clone, Copy, Debug)]
-struct Pulse {
-    datagrams: u64,
-    heard: Instant,
-    pings: u64,
-    /// Bytes that came and went, ever, and in the last second or so.
-    bytes: Traffic,
-    lately: Traffic,
-}
-
-/// Bytes of UDP, both ways.
-#[derive(Clone, Copy, Debug, Default)]
-struct Traffic {
-    received: u64,
-    sent: u64,
 }
 
 /// Why a request was not sent. Nothing of it left this process.
@@ -144,13 +127,7 @@ impl Link {
             requests: AtomicU64::new(0),
             round_trip: AtomicU64::new(micros(connection.rtt())),
             suspect: AtomicBool::new(false),
-            pulse: Mutex::new(Pulse {
-                datagrams: 0,
-                heard: Instant::now(),
-                pings: 0,
-                bytes: Traffic::default(),
-                lately: Traffic::default(),
-            }),
+            pulse: Mutex::new(Pulse::new(Instant::now())),
             progress: watch::Sender::new(Progress::default()),
             connection,
         });
@@ -300,18 +277,18 @@ impl Link {
 
     /// True while nothing at all is heard: no lane is to blame for that.
     pub(crate) fn is_silent(&self) -> bool {
-        lock(&self.pulse).heard.elapsed() >= self.limits.silence_suspect
+        lock(&self.pulse).silence(Instant::now()) >= self.limits.silence_suspect
     }
 
     /// True if the connection lately received as much as one lane is asked for: what is slow is
     /// then the way, not the peer.
     pub(crate) fn receives(&self) -> bool {
-        lock(&self.pulse).lately.received >= self.limits.body_progress as u64
+        lock(&self.pulse).lately().received >= self.limits.body_progress as u64
     }
 
     /// The same of what it sent.
     pub(crate) fn sends(&self) -> bool {
-        lock(&self.pulse).lately.sent >= self.limits.body_progress as u64
+        lock(&self.pulse).lately().sent >= self.limits.body_progress as u64
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -377,24 +354,7 @@ impl Link {
         let stats = self.connection.stats();
         self.round_trip
             .store(micros(stats.path.rtt), Ordering::Relaxed);
-        let now = Instant::now();
-        let silence = {
-            let mut pulse = lock(&self.pulse);
-            if pulse.datagrams != stats.udp_rx.datagrams {
-                pulse.datagrams = stats.udp_rx.datagrams;
-                pulse.heard = now;
-            }
-            let bytes = Traffic {
-                received: stats.udp_rx.bytes,
-                sent: stats.udp_tx.bytes,
-            };
-            pulse.lately = Traffic {
-                received: bytes.received - pulse.bytes.received,
-                sent: bytes.sent - pulse.bytes.sent,
-            };
-            pulse.bytes = bytes;
-            now.duration_since(pulse.heard)
-        };
+        let silence = lock(&self.pulse).observe(&stats, Instant::now());
         let waiting = self.in_flight() > 0;
         if silence >= self.limits.silence_lost {
             tracing::info!(peer = %self.node(), ?silence, "nothing was heard for too long; the connection is given up");
@@ -410,11 +370,7 @@ impl Link {
     }
 
     fn ping(&self) -> u64 {
-        let number = {
-            let mut pulse = lock(&self.pulse);
-            pulse.pings += 1;
-            pulse.pings
-        };
+        let number = lock(&self.pulse).next_ping();
         self.control.send(&Control::Ping(number));
         number
     }

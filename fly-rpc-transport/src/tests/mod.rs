@@ -1,5 +1,6 @@
 //! Whole endpoints over real QUIC on loopback, against honest and dishonest peers.
 
+mod crowd;
 mod faults;
 mod fixture;
 mod greedy;
