@@ -77,7 +77,8 @@ pub struct Limits {
     /// each lane, and must come within [`header_wait`](Self::header_wait).
     pub header_size: usize,
     /// Time for the head of a request that has begun. Default 5 s: a head that was cut by packets
-    /// that were lost twice is there by then.
+    /// that were lost twice is there by then. More is forgiven while the whole connection makes the
+    /// progress asked of a body.
     pub header_wait: Duration,
     /// Bytes per second that the rest of a half-sent request, or a lane's unread answers, must make,
     /// averaged over [`body_progress_window`](Self::body_progress_window). Default 16 KiB, and less

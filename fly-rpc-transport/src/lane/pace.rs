@@ -3,7 +3,9 @@
 //!
 //! Only time in which this end waits for the peer counts, and no timer runs for frames that come
 //! whole. A lane is not blamed for what its connection does not manage either: a peer that is not
-//! heard at all is the business of the connection's watch, and a narrow way is shared by all lanes.
+//! heard at all is the business of the connection's watch, and a narrow way is shared by all lanes,
+//! not always evenly. Who fills it with one lane to keep others waiting spends more than he takes:
+//! what they hold is bounded without a clock.
 
 use std::{pin::pin, time::Duration};
 
@@ -66,15 +68,14 @@ impl Pace {
             }
             let now = Instant::now();
             match self.body {
-                _ if link.is_silent() => due = now + AGAIN,
-                None => return Err(Lag::Head),
                 Some(before)
                     if is_enough(came - before, now - self.since, limits.body_progress) =>
                 {
                     (self.since, self.body) = (now, Some(came));
                     due = after(now, wait);
                 }
-                Some(_) if link.receives() => due = now + AGAIN,
+                _ if link.is_silent() || link.receives() => due = now + AGAIN,
+                None => return Err(Lag::Head),
                 Some(_) => return Err(Lag::Body),
             }
         }

@@ -45,7 +45,7 @@ impl Stubborn {
 }
 
 /// Raised while it lives.
-struct Raised(Arc<AtomicUsize>);
+pub(super) struct Raised(pub(super) Arc<AtomicUsize>);
 
 impl Drop for Raised {
     fn drop(&mut self) {

@@ -6,4 +6,6 @@ mod fixture;
 mod greedy;
 mod hello;
 mod lanes;
+#[cfg(target_os = "linux")]
+mod memory;
 mod pairs;
