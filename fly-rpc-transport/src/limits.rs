@@ -306,10 +306,13 @@ const MIB: usize = 1024 * KIB;
 mod tests {
     use super::*;
 
+    /// Makes limits useless.
+    type Spoil = fn(&mut Limits);
+
     #[test]
     fn the_defaults_are_sound_and_nonsense_is_named() {
         assert_eq!(Limits::default().check(), Ok(()));
-        let nonsense: [(&str, fn(&mut Limits)); 7] = [
+        let nonsense: [(&str, Spoil); 7] = [
             ("message_size", |limits| limits.message_size = 0),
             ("message_size", |limits| limits.message_size = usize::MAX),
             ("handlers_per_peer", |limits| limits.handlers = 10),

@@ -340,9 +340,12 @@ async fn a_previous_secret_without_a_present_one_is_no_silent_development_mode()
     assert!(matches!(error, StartError::PreviousSecretAlone), "{error}");
 }
 
+/// Makes limits useless.
+type Spoil = fn(&mut Limits);
+
 #[tokio::test]
 async fn a_limit_with_which_no_node_could_work_is_named_with_its_cure() {
-    let nonsense: [(&str, fn(&mut Limits)); 3] = [
+    let nonsense: [(&str, Spoil); 3] = [
         ("`handlers` is 0", |limits| limits.handlers = 0),
         ("`handlers_per_peer` is more than `handlers`", |limits| {
             limits.handlers = 100;

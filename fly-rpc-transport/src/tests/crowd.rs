@@ -22,17 +22,17 @@ use crate::{CloseCode, Link, Request, Served, Service, Status, wire::ResponseFra
 /// Waits for the gate like a handler that cannot be cancelled, under a permit of the peer's, and
 /// notes how many run.
 #[derive(Debug)]
-struct Stubborn {
+pub(super) struct Stubborn {
     limit: usize,
     running: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
+    pub(super) most: Arc<AtomicUsize>,
     seen: AtomicUsize,
     cancellable: bool,
     gate: Arc<Semaphore>,
 }
 
 impl Stubborn {
-    fn new(cancellable: bool) -> Arc<Self> {
+    pub(super) fn new(cancellable: bool) -> Arc<Self> {
         Arc::new(Self {
             limit: 256,
             running: Arc::default(),
@@ -83,7 +83,7 @@ impl Service for Stubborn {
 
 /// Opens a lane, sends a request, resets it, again and again, until the connection ends. A few lanes
 /// are always open, so that requests arrive before they are reset.
-async fn reset_rapidly(raw: &Raw, times: usize) -> usize {
+pub(super) async fn reset_rapidly(raw: &Raw, times: usize) -> usize {
     let whole = request(1, b"work");
     let mut open = VecDeque::new();
     for time in 0..times {
@@ -212,7 +212,7 @@ async fn calls_of_a_peer_are_not_disturbed_by_its_neighbours_refusals() {
 }
 
 /// How often what is to be done very often is done: 100 000 times with `FLY_RPC_SOAK=1`.
-fn times() -> usize {
+pub(super) fn times() -> usize {
     if std::env::var_os("FLY_RPC_SOAK").is_some() {
         100_000
     } else {

@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes};
 use quinn::{ReadError, RecvStream, SendStream};
 
 use super::{
-    crowd::Raised,
+    crowd::{Raised, Stubborn, reset_rapidly, times},
     fixture::{Echo, Fixture, REQUEST, Raw, SOON, call, hello, soon},
     greedy::{lane, member},
     lanes::request,
@@ -61,11 +61,15 @@ fn is_soak() -> bool {
 }
 
 /// Calls `link` until `done`, and tells the 99th percentile of what that took.
-async fn percentile(link: &Arc<Link>, mut done: impl FnMut(usize) -> bool) -> Duration {
+async fn percentile(
+    link: &Arc<Link>,
+    arguments: &'static [u8],
+    mut done: impl FnMut(usize) -> bool,
+) -> Duration {
     let mut took = Vec::new();
     while !done(took.len()) {
         let begun = Instant::now();
-        let answer = call(link, b"honest").await.expect("unharmed");
+        let answer = call(link, arguments).await.expect("unharmed");
         assert_eq!(answer.status, Status::Ok);
         took.push(begun.elapsed());
     }
@@ -129,12 +133,12 @@ fn members_that_send_a_byte_now_and_then_are_cut_and_honest_calls_do_not_notice(
             for index in 0..count {
                 members.push(member(&fixture, &format!("m{index}"), &b).await);
             }
-            let before = percentile(&honest, |calls| calls == 5_000).await;
+            let before = percentile(&honest, b"x", |calls| calls == 5_000).await;
             let slow: Vec<_> = members
                 .into_iter()
                 .map(|(raw, control)| tokio::spawn(trickle_everywhere(raw, control)))
                 .collect();
-            let during = percentile(&honest, |calls| {
+            let during = percentile(&honest, b"x", |calls| {
                 calls >= 5_000 && slow.iter().all(|slow| slow.is_finished())
             })
             .await;
@@ -256,6 +260,35 @@ fn a_gigabyte_of_answers_that_nobody_reads_is_not_kept() {
             }
         },
     );
+}
+
+#[test]
+fn rapid_resets_cost_no_memory_and_a_second_peer_little_time() {
+    alone(
+        "rapid_resets_cost_no_memory_and_a_second_peer_little_time",
+        rapid_resets(),
+    );
+}
+
+async fn rapid_resets() {
+    let mut fixture = Fixture::new();
+    // However often it is forgiven.
+    fixture.limits.offences = u32::MAX;
+    let service = Stubborn::new(true);
+    let b = fixture.endpoint_serving(hello("b"), fixture.identity("b"), Arc::clone(&service) as _);
+    let (polite, _) = fixture.endpoint("polite");
+    let polite = polite.dial(b.local_addr(), None).await.expect("welcome");
+    let (raw, _control) = member(&fixture, "a", &b).await;
+    let quiet = percentile(&polite, b"", |calls| calls == 5_000).await;
+    let before = resident();
+    let flood = tokio::spawn(async move { reset_rapidly(&raw, times()).await });
+    let during = percentile(&polite, b"", |_| flood.is_finished()).await;
+    let (grown, most) = (grown(before), service.most.load(Ordering::SeqCst));
+    let resets = flood.await.expect("no panic");
+    println!(
+        "O1: {resets} resets: {most} handlers at most, +{grown} MiB; second peer's p99 {quiet:?} before, {during:?} during"
+    );
+    assert!(grown < 32 && most <= 256 && resets == times());
 }
 
 #[test]
