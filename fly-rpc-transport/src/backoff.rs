@@ -1,21 +1,29 @@
-//! Jittered exponential backoff: 100 ms × 1.6, ±20 %, at most 10 s, which is gRPC's connection backoff
-//! started sooner and capped earlier.
+//! Jittered exponential backoff: × 1.6, ±20 %, between two limits: by default 100 ms and 10 s, which
+//! is gRPC's connection backoff started sooner and capped earlier.
 //!
 //! Pure: randomness is an argument, time is the caller's. The jitter is what keeps a fleet that
 //! lost one node from dialling its successor in the same millisecond.
 
 use std::time::Duration;
 
+use crate::limits::Limits;
+
 /// The delays between attempts that fail one after another.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Backoff {
+    first: Duration,
+    most: Duration,
     failures: u32,
 }
 
 impl Backoff {
     /// A schedule that starts with its shortest delay.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            first: limits.redial_first,
+            most: limits.redial_most,
+            failures: 0,
+        }
     }
 
     /// The delay before the next attempt, after one more failure. `random` is uniform in
@@ -23,8 +31,8 @@ impl Backoff {
     pub fn next_delay(&mut self, random: f64) -> Duration {
         let exponent = self.failures.min(MAX_EXPONENT);
         self.failures = self.failures.saturating_add(1);
-        let base =
-            (INITIAL.as_secs_f64() * FACTOR.powi(exponent.cast_signed())).min(MAX.as_secs_f64());
+        let base = self.first.as_secs_f64() * FACTOR.powi(exponent.cast_signed());
+        let base = base.min(self.most.as_secs_f64());
         let jitter = 1.0 - JITTER + 2.0 * JITTER * random.clamp(0.0, 1.0);
         Duration::from_secs_f64(base * jitter)
     }
@@ -35,10 +43,8 @@ impl Backoff {
     }
 }
 
-const INITIAL: Duration = Duration::from_millis(100);
 const FACTOR: f64 = 1.6;
 const JITTER: f64 = 0.2;
-const MAX: Duration = Duration::from_secs(10);
 /// 1.6^10 is already beyond the longest delay; the cap keeps the power finite.
 const MAX_EXPONENT: u32 = 32;
 
@@ -49,7 +55,7 @@ mod tests {
     #[test]
     fn every_delay_lies_within_a_fifth_of_its_step_and_never_beyond_the_longest() {
         for random in [0.0, 0.25, 0.5, 0.999] {
-            let mut backoff = Backoff::new();
+            let mut backoff = Backoff::new(&Limits::default());
             for n in 0..10_000 {
                 let step = (0.1 * 1.6_f64.powi(n.min(20))).min(10.0);
                 let delay = backoff.next_delay(random).as_secs_f64();
@@ -63,7 +69,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_draws_of_each_step_fill_its_range_and_do_not_leave_it() {
-        let mut clients = vec![Backoff::new(); 10_000];
+        let mut clients = vec![Backoff::new(&Limits::default()); 10_000];
         for n in 0..15 {
             let step = (0.1 * 1.6_f64.powi(n)).min(10.0);
             let draws = clients
@@ -82,7 +88,10 @@ mod tests {
     fn clients_that_start_together_disperse() {
         let (mut dials, mut together) = (0, 0);
         for _ in 0..10_000 {
-            let mut clients = [(Backoff::new(), 0.0), (Backoff::new(), 0.0)];
+            let mut clients = [
+                (Backoff::new(&Limits::default()), 0.0),
+                (Backoff::new(&Limits::default()), 0.0),
+            ];
             for _ in 0..10 {
                 let slots = clients.each_mut().map(|(backoff, time)| {
                     *time += backoff.next_delay(rand::random()).as_secs_f64();
@@ -98,7 +107,7 @@ mod tests {
 
     #[test]
     fn success_starts_the_schedule_over() {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(&Limits::default());
         for _ in 0..20 {
             backoff.next_delay(0.5);
         }

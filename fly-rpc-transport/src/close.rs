@@ -35,6 +35,11 @@ pub enum CloseCode {
     Silent = 10,
     /// A frame broke the protocol; on a lane, only that lane ends.
     Malformed = 11,
+    /// Too much of what no sound peer has a reason to do: frames that cannot be read or mean
+    /// nothing, lanes that are opened and thrown away.
+    ExcessiveLoad = 12,
+    /// A lane whose half-sent request, or whose unread answers, made too little progress.
+    Slow = 13,
 }
 
 impl CloseCode {
@@ -44,7 +49,7 @@ impl CloseCode {
 
     /// The code behind a number, if this build knows it.
     pub fn from_number(number: u64) -> Option<Self> {
-        const ALL: [CloseCode; 12] = [
+        const ALL: [CloseCode; 14] = [
             CloseCode::Shutdown,
             CloseCode::Retired,
             CloseCode::Replaced,
@@ -57,6 +62,8 @@ impl CloseCode {
             CloseCode::Duplicate,
             CloseCode::Silent,
             CloseCode::Malformed,
+            CloseCode::ExcessiveLoad,
+            CloseCode::Slow,
         ];
         ALL.get(usize::try_from(number).ok()?).copied()
     }
@@ -68,11 +75,11 @@ mod tests {
 
     #[test]
     fn every_code_is_found_by_its_number() {
-        for number in 0..=11 {
+        for number in 0..=13 {
             let code = CloseCode::from_number(number).expect("a known code");
             assert_eq!(u64::from(code as u32), number);
         }
-        assert_eq!(CloseCode::from_number(12), None);
+        assert_eq!(CloseCode::from_number(14), None);
         assert_eq!(CloseCode::from_number(u64::MAX), None);
     }
 }

@@ -10,13 +10,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::Semaphore, time::MissedTickBehavior};
+use tokio::{runtime::Handle, time::MissedTickBehavior};
 
 use crate::{
+    accept,
     close::CloseCode,
     counters::Counters,
     handshake::{self, DialError},
-    identity::Identity,
+    identity::{Identity, KeptReason},
     limits::Limits,
     link::{Introduction, Link},
     lock::{read, write},
@@ -69,7 +70,7 @@ pub struct Endpoint {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     /// `None` once closed: the socket is freed with the last handle of quinn's.
     quinn: RwLock<Option<quinn::Endpoint>>,
     local_addr: SocketAddr,
@@ -126,13 +127,18 @@ impl Endpoint {
         if let Some(quinn) = read(&self.inner.quinn).clone() {
             self.inner
                 .runtime
-                .spawn(accept(quinn, Arc::downgrade(&self.inner)));
+                .spawn(accept::accept(quinn, Arc::downgrade(&self.inner)));
         }
     }
 
     /// The address that the socket is bound to.
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.local_addr
+    }
+
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     /// What this node says of itself.
@@ -280,10 +286,29 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Inner {
-    fn join(&self, mut introduction: Introduction) -> Arc<Link> {
-        if let Some(serving) = self.peers.serving(&introduction.hello.node) {
-            introduction.serving = serving;
-        }
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn hello(&self) -> Hello {
+        read(&self.hello).clone()
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// What one connection is accepted with.
+    pub(crate) fn server_of_one(&self) -> (Arc<quinn::ServerConfig>, KeptReason) {
+        quic::server_of_one(&self.server, &self.identity)
+    }
+
+    pub(crate) fn join(&self, introduction: Introduction) -> Arc<Link> {
+        let serving = self.peers.serving(&introduction.hello.node);
         let peers = Arc::downgrade(&self.peers);
         let on_news = move || {
             if let Some(peers) = peers.upgrade() {
@@ -296,7 +321,16 @@ impl Inner {
         };
         let service = Arc::clone(&self.service);
         let limits = Arc::clone(&self.limits);
-        let link = Link::start(introduction, service, limits, &self.runtime, join, on_news);
+        let runtime = &self.runtime;
+        let link = Link::start(
+            introduction,
+            serving,
+            service,
+            limits,
+            runtime,
+            join,
+            on_news,
+        );
         if self.draining.load(Ordering::Relaxed) {
             link.announce_draining();
         }
@@ -309,53 +343,6 @@ impl Drop for Inner {
         if let Some(quinn) = write(&self.quinn).take() {
             quinn.close(CloseCode::Shutdown.varint(), b"");
         }
-    }
-}
-
-/// Accepts until the endpoint is closed. Nothing that one stranger does may end this loop: every
-/// outcome of a handshake stays in its own task.
-async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
-    let Some(inner_now) = inner.upgrade() else {
-        return;
-    };
-    let most = inner_now.limits.handshakes.min(Semaphore::MAX_PERMITS);
-    drop(inner_now);
-    let handshakes = Arc::new(Semaphore::new(most));
-    while let Some(incoming) = quinn.accept().await {
-        let Some(inner) = inner.upgrade() else { return };
-        let busy = most - handshakes.available_permits();
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-            inner.counters.refusals.crowded(incoming.remote_address());
-            incoming.ignore();
-            continue;
-        };
-        if inner.draining.load(Ordering::Relaxed) {
-            inner.counters.refusals.draining(incoming.remote_address());
-            incoming.refuse();
-            continue;
-        }
-        if busy >= inner.limits.handshakes_without_retry
-            && !incoming.remote_address_validated()
-            && incoming.may_retry()
-        {
-            // Fails only if the address was validated meanwhile; the peer then simply tries again.
-            let _ = incoming.retry();
-            inner.counters.retry();
-            continue;
-        }
-        tokio::spawn(async move {
-            let address = incoming.remote_address();
-            let hello = read(&inner.hello).clone();
-            let config = quic::server_of_one(&inner.server, &inner.identity);
-            match handshake::accept(incoming, config, &hello, &inner.limits, &inner.counters).await
-            {
-                Ok(introduction) => {
-                    inner.join(introduction);
-                }
-                Err(error) => inner.counters.refusals.failed(address, &error),
-            }
-            drop(permit);
-        });
     }
 }
 

@@ -243,7 +243,6 @@ async fn introduce(
         hello: theirs,
         standing,
         dialled,
-        serving: Arc::default(),
         counters: Arc::clone(counters),
     })
 }
@@ -371,5 +370,7 @@ fn what_the_peer_said(code: CloseCode) -> &'static str {
         CloseCode::Duplicate => "is connected to another running node with this node's id",
         CloseCode::Silent => "heard nothing for too long",
         CloseCode::Malformed => "could not read what this node sent",
+        CloseCode::ExcessiveLoad => "had too much of what means nothing from this node",
+        CloseCode::Slow => "waited too long for this node to go on",
     }
 }

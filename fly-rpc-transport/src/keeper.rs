@@ -99,7 +99,7 @@ impl Drop for Keeper {
 }
 
 async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::new(endpoint.limits());
     loop {
         let outcome = connect(&endpoint, &shared).await;
         match outcome {

@@ -8,6 +8,7 @@
 //!
 //! Applications use the crate `fly-rpc`, not this one.
 
+mod accept;
 mod backoff;
 mod close;
 mod control;
@@ -25,7 +26,9 @@ mod link;
 mod lock;
 mod log_limit;
 mod name;
+mod offences;
 mod peers;
+mod pulse;
 mod quic;
 mod randomness;
 mod refusals;
@@ -33,6 +36,7 @@ mod service;
 mod socket;
 mod tie_break;
 mod tls;
+mod visitors;
 mod wire;
 
 #[cfg(feature = "sim")]
@@ -49,7 +53,7 @@ pub use handshake::DialError;
 pub use identity::{CertificateRefused, ClusterSecret, Identity, IdentityError, SecretError};
 pub use keeper::{Attempts, Keeper};
 pub use lane::{Abandoned, CallLost, PendingCall};
-pub use limits::Limits;
+pub use limits::{LimitError, Limits};
 pub use link::{Link, SendRefused};
 pub use name::{NameError, NodeId, Region};
 pub use randomness::Randomness;

@@ -23,10 +23,12 @@ use crate::{
     limits::Limits,
     lock::{lock, read, write},
     name::{NodeId, Region},
+    offences::Offences,
+    pulse::Pulse,
     service::Service,
     tie_break::Standing,
     watch,
-    wire::{Catalogue, Hello, RequestHead},
+    wire::{Catalogue, HalfRead, Hello, RequestHead},
 };
 
 /// A connection to a node that has introduced itself.
@@ -44,6 +46,8 @@ pub struct Link {
     control: ControlSender,
     in_flight: Arc<AtomicUsize>,
     serving: Arc<AtomicUsize>,
+    half_read: Arc<HalfRead>,
+    offences: Offences,
     accepted: AtomicU64,
     requests: AtomicU64,
     /// Microseconds; refreshed by [`observe`](Self::observe), because asking quinn takes the
@@ -68,14 +72,6 @@ struct Progress {
     closed: bool,
 }
 
-/// What is known of the peer's signs of life.
-#[derive(Clone, Copy, Debug)]
-struct Pulse {
-    datagrams: u64,
-    heard: Instant,
-    pings: u64,
-}
-
 /// Why a request was not sent. Nothing of it left this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendRefused {
@@ -93,16 +89,16 @@ pub(crate) struct Introduction {
     pub(crate) hello: Hello,
     pub(crate) standing: Standing,
     pub(crate) dialled: bool,
-    /// The count of handlers that run for this peer, shared by all its links.
-    pub(crate) serving: Arc<AtomicUsize>,
     pub(crate) counters: Arc<Counters>,
 }
 
 impl Link {
     /// Makes a link, introduces it with `join`, and starts the tasks that keep it, on `runtime`.
-    /// The peer hears nothing from it before it has joined.
+    /// The peer hears nothing from it before it has joined. `serving` counts the handlers that run
+    /// for this peer, over all its links.
     pub(crate) fn start(
         introduction: Introduction,
+        serving: Arc<AtomicUsize>,
         service: Arc<dyn Service>,
         limits: Arc<Limits>,
         runtime: &Handle,
@@ -116,7 +112,6 @@ impl Link {
             hello,
             standing,
             dialled,
-            serving,
             counters,
         } = introduction;
         let (sender, write_control) = control_writer(send);
@@ -132,6 +127,8 @@ impl Link {
                 Arc::clone(&limits),
                 Arc::clone(&counters),
             ),
+            half_read: HalfRead::new(limits.partial_frames),
+            offences: Offences::new(Instant::now()),
             limits,
             counters,
             control: sender,
@@ -141,11 +138,7 @@ impl Link {
             requests: AtomicU64::new(0),
             round_trip: AtomicU64::new(micros(connection.rtt())),
             suspect: AtomicBool::new(false),
-            pulse: Mutex::new(Pulse {
-                datagrams: 0,
-                heard: Instant::now(),
-                pings: 0,
-            }),
+            pulse: Mutex::new(Pulse::new(Instant::now())),
             progress: watch::Sender::new(Progress::default()),
             connection,
         });
@@ -274,6 +267,42 @@ impl Link {
         Ok(pending)
     }
 
+    /// The memory of requests that are half-read on this link.
+    pub(crate) fn half_read(&self) -> &Arc<HalfRead> {
+        &self.half_read
+    }
+
+    /// Notes that the peer did what no sound peer has a reason for; too often, and the connection is
+    /// closed.
+    pub(crate) fn offence(&self, what: &'static str) {
+        let limits = &self.limits;
+        let now = Instant::now();
+        tracing::debug!(peer = %self.node(), what, "an offence");
+        if self
+            .offences
+            .is_one_too_many(now, limits.offences, limits.offence_window)
+        {
+            tracing::warn!(peer = %self.node(), last = what, limit = limits.offences, "too many offences; the connection is closed");
+            self.close(CloseCode::ExcessiveLoad);
+        }
+    }
+
+    /// True while nothing at all is heard: no lane is to blame for that.
+    pub(crate) fn is_silent(&self) -> bool {
+        lock(&self.pulse).silence(Instant::now()) >= self.limits.silence_suspect
+    }
+
+    /// True if the connection lately received as much as one lane is asked for: what is slow is
+    /// then the way, not the peer.
+    pub(crate) fn receives(&self) -> bool {
+        lock(&self.pulse).lately().received >= self.limits.body_progress as u64
+    }
+
+    /// The same of what it sent.
+    pub(crate) fn sends(&self) -> bool {
+        lock(&self.pulse).lately().sent >= self.limits.body_progress as u64
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -341,15 +370,7 @@ impl Link {
         let stats = self.connection.stats();
         self.round_trip
             .store(micros(stats.path.rtt), Ordering::Relaxed);
-        let now = Instant::now();
-        let silence = {
-            let mut pulse = lock(&self.pulse);
-            if pulse.datagrams != stats.udp_rx.datagrams {
-                pulse.datagrams = stats.udp_rx.datagrams;
-                pulse.heard = now;
-            }
-            now.duration_since(pulse.heard)
-        };
+        let silence = lock(&self.pulse).observe(&stats, Instant::now());
         // Calls that time out leave the suspicion behind: only a sign of life ends it.
         let waiting = self.in_flight() > 0 || self.is_suspect();
         if silence >= self.limits.silence_lost {
@@ -366,11 +387,7 @@ impl Link {
     }
 
     fn ping(&self) -> u64 {
-        let number = {
-            let mut pulse = lock(&self.pulse);
-            pulse.pings += 1;
-            pulse.pings
-        };
+        let number = lock(&self.pulse).next_ping();
         self.control.send(&Control::Ping(number));
         number
     }
@@ -392,11 +409,20 @@ impl Link {
         self.lanes.finish();
         let link = Arc::clone(self);
         tokio::spawn(async move {
-            link.lanes.finished().await;
-            link.control.send(&Control::Done);
-            link.progress
-                .send_modify(|progress| progress.done_sent = true);
-            link.close_if_done();
+            let end = async {
+                link.lanes.finished().await;
+                link.control.send(&Control::Done);
+                link.progress
+                    .send_modify(|progress| progress.done_sent = true);
+                link.close_if_done();
+                link.closed().await;
+            };
+            // No call, of either end, outlives its deadline.
+            let longest = link.limits.deadline.saturating_add(FAREWELL);
+            if tokio::time::timeout(longest, end).await.is_err() {
+                tracing::warn!(peer = %link.node(), "a retired connection never became idle; it is closed");
+                link.close(CloseCode::Retired);
+            }
         });
     }
 
@@ -483,3 +509,6 @@ fn micros(duration: Duration) -> u64 {
 /// Silence, while an answer is awaited, after which the peer is asked for a sign of life: a handler
 /// may simply take long.
 const PING_WHEN_WAITING: Duration = Duration::from_secs(1);
+/// Time beyond the longest deadline after which a retired connection is closed: the last answer and
+/// both *done* are on their way.
+const FAREWELL: Duration = Duration::from_secs(5);

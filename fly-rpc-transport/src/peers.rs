@@ -3,8 +3,8 @@
 
 use std::{
     cmp::Ordering,
-    collections::BTreeMap,
-    sync::{Arc, Mutex, RwLock, atomic::AtomicUsize},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, RwLock, Weak, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Peers {
     table: Mutex<BTreeMap<NodeId, Vec<Arc<Link>>>>,
+    /// How many handlers run for each node that has a link, or a handler that outlived it.
+    serving: Mutex<HashMap<NodeId, Weak<AtomicUsize>>>,
     current: RwLock<Arc<[Arc<Link>]>>,
     changed: watch::Sender<u64>,
 }
@@ -28,6 +30,7 @@ impl Default for Peers {
     fn default() -> Self {
         Self {
             table: Mutex::default(),
+            serving: Mutex::default(),
             current: RwLock::new(Arc::default()),
             changed: watch::Sender::new(0),
         }
@@ -87,13 +90,17 @@ impl Peers {
         self.changed.send_modify(|changes| *changes += 1);
     }
 
-    /// The count of handlers that run for a node that is connected already.
-    pub(crate) fn serving(&self, node: &NodeId) -> Option<Arc<AtomicUsize>> {
-        let table = lock(&self.table);
-        table
-            .get(node)?
-            .first()
-            .map(|link| Arc::clone(link.serving()))
+    /// The count of handlers that run for `node`, over whichever link they came: who reconnects
+    /// still has those that outlived the connection before.
+    pub(crate) fn serving(&self, node: &NodeId) -> Arc<AtomicUsize> {
+        let mut serving = lock(&self.serving);
+        if let Some(count) = serving.get(node).and_then(Weak::upgrade) {
+            return count;
+        }
+        serving.retain(|_, count| count.strong_count() > 0);
+        let count = Arc::default();
+        serving.insert(node.clone(), Arc::downgrade(&count));
+        count
     }
 
     /// Every link that is still open, retiring ones included.

@@ -24,9 +24,9 @@ pub(crate) fn server(identity: &Identity, limits: &Limits) -> ServerConfig {
         // Nodes have addresses that last; a moving peer is either a NAT rebinding, answered by a
         // fresh dial, or an attack.
         .migration(false)
-        .max_incoming(limits.handshakes)
-        .incoming_buffer_size(INCOMING_BUFFER)
-        .incoming_buffer_size_total(INCOMING_BUFFERS);
+        .max_incoming(limits.incoming)
+        .incoming_buffer_size(limits.incoming_buffer)
+        .incoming_buffer_size_total(limits.incoming_buffers);
     config
 }
 
@@ -87,7 +87,3 @@ fn transport(limits: &Limits, dialler: bool) -> TransportConfig {
 /// restarting node wait a second for its second try; a needless retransmission on a longer path
 /// costs one packet.
 const INITIAL_ROUND_TRIP: Duration = Duration::from_millis(100);
-/// Bytes kept for one connection attempt that has not been looked at yet: a first flight.
-const INCOMING_BUFFER: u64 = 64 * 1024;
-/// Bytes kept for all of them.
-const INCOMING_BUFFERS: u64 = 8 * 1024 * 1024;

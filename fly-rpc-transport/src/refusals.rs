@@ -10,7 +10,7 @@ use std::{
 
 use quinn::ConnectionError;
 
-use crate::{close::CloseCode, handshake::DialError, log_limit::LogLimit};
+use crate::{close::CloseCode, handshake::DialError, log_limit::LogLimit, visitors::Crowded};
 
 /// Connections from outside that a node refused since it started, by what was wrong with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Refusals {
     pub crowded: u64,
     /// Refused unseen, because this node drains.
     pub draining: u64,
+    /// Refused unseen, because its address connects too often or has too many connections.
+    pub visitor: u64,
     /// No agreement of QUIC or TLS: no certificate, another protocol or version, or the other end
     /// gave up.
     pub handshake: u64,
@@ -37,12 +39,13 @@ impl Refusals {
         let Self {
             crowded,
             draining,
+            visitor,
             handshake,
             certificate,
             hello,
             slow,
         } = self;
-        crowded + draining + handshake + certificate + hello + slow
+        crowded + draining + visitor + handshake + certificate + hello + slow
     }
 }
 
@@ -51,6 +54,7 @@ impl Refusals {
 pub(crate) struct RefusalLog {
     crowded: AtomicU64,
     draining: AtomicU64,
+    visitor: AtomicU64,
     handshake: AtomicU64,
     certificate: AtomicU64,
     hello: AtomicU64,
@@ -69,6 +73,12 @@ impl RefusalLog {
     pub(crate) fn draining(&self, address: SocketAddr) {
         raise(&self.draining);
         self.write(address, "draining", "this node takes no new connections");
+    }
+
+    /// A connection was refused unseen because of its address.
+    pub(crate) fn visitor(&self, address: SocketAddr, crowded: Crowded) {
+        raise(&self.visitor);
+        self.write(address, crowded.name(), "it may come back later");
     }
 
     /// A handshake or an introduction failed.
@@ -90,6 +100,7 @@ impl RefusalLog {
         Refusals {
             crowded: read(&self.crowded),
             draining: read(&self.draining),
+            visitor: read(&self.visitor),
             handshake: read(&self.handshake),
             certificate: read(&self.certificate),
             hello: read(&self.hello),

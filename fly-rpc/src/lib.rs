@@ -40,8 +40,8 @@ pub use contract::{Contract, ContractError, Fingerprint};
 pub use error::{CallError, Executed, RpcError, Stage};
 pub use fly_rpc_macros::region_rpc;
 pub use fly_rpc_transport::{
-    ClusterSecret, DialError, Identity, IdentityError, Limits, NameError, NodeId, Refusals, Region,
-    SecretError,
+    ClusterSecret, DialError, Identity, IdentityError, LimitError, Limits, NameError, NodeId,
+    Refusals, Region, SecretError,
 };
 pub use node::{Cut, DrainReport, FunctionInfo, Node, NodeBuilder, NodeStats, PeerInfo, PeerState};
 pub use start_error::{Duplicate, MissingState, StartError};

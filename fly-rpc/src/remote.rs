@@ -64,8 +64,9 @@ impl RemoteCall<'_> {
             inner.deposit_retry();
         }
         let mut tried: Vec<Arc<Link>> = Vec::new();
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(&inner.limits);
         let mut failure: Option<RpcError> = None;
+        let mut attempts = 0;
         loop {
             let link = match self.find(&tried, failure.take()).await? {
                 Found::Node(link) => link,
@@ -79,7 +80,10 @@ impl RemoteCall<'_> {
                 Err(error) => error,
             };
             tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
+            // A connection that was gone before it was used costs nobody anything.
+            attempts += u32::from(!matches!(error, RpcError::Unreachable { .. }));
             match error.executed() {
+                _ if attempts >= inner.limits.attempts => return Err(error),
                 // Nothing ran: whoever else can serve it is asked at once.
                 Executed::No
                     if !matches!(error, RpcError::Timeout { .. } | RpcError::BadRequest) => {}

@@ -3,7 +3,7 @@
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
-use fly_rpc_transport::{IdentityError, NameError, SecretError};
+use fly_rpc_transport::{IdentityError, LimitError, NameError, SecretError};
 
 use crate::{contract::ContractError, registry::Spec};
 
@@ -127,11 +127,20 @@ pub enum StartError {
         /// Their names.
         names: Vec<String>,
     },
+    /// A limit with which no node could work.
+    #[error("NodeBuilder::limits: {0}")]
+    Limit(LimitError),
     /// `start` was called outside a tokio runtime.
     #[error(
         "start() needs a tokio runtime: call it from #[tokio::main] or inside block_on of one with enable_all()"
     )]
     NoRuntime,
+}
+
+impl From<LimitError> for StartError {
+    fn from(reason: LimitError) -> Self {
+        Self::Limit(reason)
+    }
 }
 
 impl From<IdentityError> for StartError {

@@ -25,6 +25,21 @@ fn words(count: u8) -> Vec<String> {
     vec![String::new(); count.into()]
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
+enum Mood {
+    Good,
+    Bad,
+}
+
+#[region_rpc]
+fn describe(text: String, flag: bool, maybe: Option<u8>, mood: Mood) -> String {
+    let mood = match mood {
+        Mood::Good => "good",
+        Mood::Bad => "bad",
+    };
+    format!("{text} {flag} {maybe:?} {mood}")
+}
+
 /// Answers everything with one status and body, and counts how often it was asked.
 struct Fixed {
     status: Status,
@@ -195,6 +210,49 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
         .await
         .expect("answered");
     assert_eq!(response.status, Status::Expired);
+}
+
+#[tokio::test]
+async fn arguments_that_are_no_values_are_refused_and_ninety_nine_others_are_served() {
+    let cluster = Cluster::new();
+    let (node, peer, _) = connected(&cluster, |_| (), Status::Ok, &[]).await;
+    let link = peer.links()[0].clone();
+    let offers = offers_of(&node);
+    let offer = offers.iter().find(|offer| offer.name == "describe");
+    let head = fly_rpc_transport::RequestHead {
+        function: "describe",
+        version: 1,
+        contract: offer.expect("it is served").fingerprint,
+        trace: None,
+    };
+    let sound: &[u8] = &[1, b'a', 1, 0, 1];
+    let bad: [&[u8]; 7] = [
+        &[1, 0xff, 1, 0, 1],
+        &[1, b'a', 2, 0, 1],
+        &[1, b'a', 1, 2, 1],
+        &[1, b'a', 1, 0, 2],
+        &[1, b'a', 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f],
+        &[1, b'a', 1, 0, 1, 0],
+        &[0xff, 0xff, 0xff, 0xff, 0x0f],
+    ];
+    for bad in bad {
+        let mut calls = Vec::new();
+        for index in 0..100 {
+            let arguments = bytes_of(if index == 41 { bad } else { sound });
+            calls.push(link.call(&head, &arguments, || SOON).await.expect("sent"));
+        }
+        let mut served = 0;
+        for (index, call) in calls.into_iter().enumerate() {
+            let status = call.await.expect("answered").status;
+            served += usize::from(status == Status::Ok);
+            assert!(
+                index != 41 || status == Status::BadRequest,
+                "{bad:?}: {status:?}"
+            );
+        }
+        assert_eq!(served, 99, "{bad:?}");
+    }
+    assert!(!link.is_closed());
 }
 
 fn bytes_of(bytes: &'static [u8]) -> bytes::Bytes {

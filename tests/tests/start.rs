@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use fly_rpc::{
-    ClusterSecret, Executed, Node, NodeBuilder, RpcError, StartError, Target, region_rpc,
+    ClusterSecret, Executed, Limits, Node, NodeBuilder, RpcError, StartError, Target, region_rpc,
 };
 use fly_rpc_tests::{Cluster, SOON};
 
@@ -338,4 +338,29 @@ async fn a_previous_secret_without_a_present_one_is_no_silent_development_mode()
         .previous_secret(ClusterSecret::generate());
     let error = refusal(alone.state(Database("x")).state(Mailer)).await;
     assert!(matches!(error, StartError::PreviousSecretAlone), "{error}");
+}
+
+/// Makes limits useless.
+type Spoil = fn(&mut Limits);
+
+#[tokio::test]
+async fn a_limit_with_which_no_node_could_work_is_named_with_its_cure() {
+    let nonsense: [(&str, Spoil); 3] = [
+        ("`handlers` is 0", |limits| limits.handlers = 0),
+        ("`handlers_per_peer` is more than `handlers`", |limits| {
+            limits.handlers = 100;
+        }),
+        ("`header_wait` is 0", |limits| {
+            limits.header_wait = Duration::ZERO;
+        }),
+    ];
+    for (expected, spoil) in nonsense {
+        let mut limits = Limits::default();
+        spoil(&mut limits);
+        let error = refusal(builder().limits(limits)).await;
+        assert!(matches!(error, StartError::Limit(_)), "{error}");
+        let error = error.to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(error.contains("NodeBuilder::limits"), "{error}");
+    }
 }

@@ -61,6 +61,7 @@ fn read(mut stream: &[u8], limit: usize) -> Outcome {
         frames.push(Frame {
             kind: FrameKind::from_byte(frame[0]),
             body: Bytes::copy_from_slice(&frame[1..]),
+            cut: false,
         });
         stream = rest;
     }

@@ -20,13 +20,15 @@ pub fn hello(data: &[u8]) {
     if kind == Some(FrameKind::Hello) {
         return greeting(body);
     }
-    let frame = Frame { kind, body };
+    let cut = false;
+    let frame = Frame { kind, body, cut };
     match Control::decode(frame) {
         Ok(Some(Control::Catalogue(catalogue))) => served(&catalogue),
         Ok(Some(control)) => {
             let again = Frame {
                 kind,
                 body: control.encode().freeze().slice(LENGTH + 1..),
+                cut,
             };
             assert_eq!(Control::decode(again), Ok(Some(control)));
         }

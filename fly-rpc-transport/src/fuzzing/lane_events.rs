@@ -21,7 +21,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Input;
 use crate::{
-    lane::{Abandoned, CallLost, CallerLane, NotSent, PendingCall},
+    lane::{Abandoned, Answers, CallLost, CallerLane, NotSent, PendingCall},
     wire::{Assembler, FrameKind, Request, RequestHead, ResponseFrame, Status, decode_call_id},
 };
 
@@ -79,7 +79,7 @@ struct World {
     answers: BytesMut,
     /// Where in `answers` each answer ends, and whom it is for.
     answered: VecDeque<(usize, Option<Serial>)>,
-    reader: Assembler,
+    reader: Answers,
     finishing: bool,
     writer_is_broken: bool,
     has_ended: bool,
@@ -125,7 +125,10 @@ impl World {
             served: Vec::new(),
             answers: BytesMut::new(),
             answered: VecDeque::new(),
-            reader: Assembler::new(1 << 20),
+            reader: Answers {
+                assembler: Assembler::new(1 << 20),
+                limit: 1 << 20,
+            },
             finishing: false,
             writer_is_broken: false,
             has_ended: false,
@@ -241,7 +244,9 @@ impl World {
             return;
         }
         let mut count = count.min(self.answers.len());
-        self.reader.push(self.answers.split_to(count).freeze());
+        self.reader
+            .assembler
+            .push(self.answers.split_to(count).freeze());
         while let Some((left, to)) = self.answered.front_mut() {
             if count < *left {
                 *left -= count;
@@ -262,8 +267,8 @@ impl World {
     /// The peer sends what is no frame.
     fn garble(&mut self) {
         self.deliver_answers(usize::MAX);
-        if !self.has_ended && self.reader.is_at_boundary() {
-            self.reader.push(Bytes::from_static(&[0; 4]));
+        if !self.has_ended && self.reader.assembler.is_at_boundary() {
+            self.reader.assembler.push(Bytes::from_static(&[0; 4]));
             assert!(!self.lane.take_answers(&mut self.reader, &mut Vec::new()));
             self.end();
         }

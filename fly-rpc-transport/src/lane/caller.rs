@@ -36,6 +36,13 @@ pub(crate) struct CallerLane {
     bulk: bool,
 }
 
+/// How the answers of a lane are read.
+pub(crate) struct Answers {
+    pub(crate) assembler: Assembler,
+    /// Bytes of one value.
+    pub(crate) limit: usize,
+}
+
 /// The request was not sent; nothing of it left this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotSent {
@@ -62,15 +69,15 @@ impl CallerLane {
         runtime: &Handle,
         send: SendStream,
         recv: RecvStream,
-        frames: Assembler,
+        answers: Answers,
         bulk: bool,
     ) -> Arc<Self> {
         let lane = Arc::new(Self::new(bulk));
         let writer = Arc::clone(&lane);
-        runtime.spawn(async move { writer.outbox.write_to(send).await });
+        runtime.spawn(async move { writer.outbox.write_to(send, None).await });
         let reader = Arc::clone(&lane);
         runtime.spawn(async move {
-            reader.read_answers(recv, frames).await;
+            reader.read_answers(recv, answers).await;
             reader.end();
         });
         lane
@@ -155,11 +162,11 @@ impl CallerLane {
     }
 
     /// Hands answers to their calls until the peer finishes the lane or it breaks.
-    async fn read_answers(&self, mut recv: RecvStream, mut assembler: Assembler) {
+    async fn read_answers(&self, mut recv: RecvStream, mut answers: Answers) {
         let mut wakers = Vec::new();
         while let Ok(Some(chunk)) = recv.read_chunk(usize::MAX, true).await {
-            assembler.push(chunk.bytes);
-            if !self.take_answers(&mut assembler, &mut wakers) {
+            answers.assembler.push(chunk.bytes);
+            if !self.take_answers(&mut answers, &mut wakers) {
                 tracing::warn!("a peer sent answers that break the protocol; the lane is closed");
                 let _ = recv.stop(CloseCode::Malformed.varint());
                 return;
@@ -169,15 +176,19 @@ impl CallerLane {
 
     /// Takes the answers of one chunk: all are stored under one lock, and their callers woken after
     /// it. False if the lane cannot be read on.
-    pub(crate) fn take_answers(&self, assembler: &mut Assembler, wakers: &mut Vec<Waker>) -> bool {
+    pub(crate) fn take_answers(&self, answers: &mut Answers, wakers: &mut Vec<Waker>) -> bool {
         let sound = {
             let mut calls = lock(&self.calls);
             loop {
-                match assembler.next() {
+                match answers.assembler.next() {
                     Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
-                        let Ok((id, response)) = Response::decode(frame.body) else {
+                        let cut = frame.cut;
+                        let Ok((id, mut response)) = Response::decode(frame.body) else {
                             break false;
                         };
+                        if cut || response.body.len() > answers.limit {
+                            response = response.without_body();
+                        }
                         wakers.extend(calls.answer(id, response));
                     }
                     // Void, or a kind of a newer peer.
@@ -202,11 +213,11 @@ impl CallerLane {
     /// The network takes no more.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn break_writer(&self) {
-        self.outbox.shut();
+        self.outbox.shut(CloseCode::Malformed);
     }
 
     pub(crate) fn end(&self) {
-        self.outbox.shut();
+        self.outbox.shut(CloseCode::Malformed);
         let wakers = lock(&self.calls).end();
         for waker in wakers {
             waker.wake();

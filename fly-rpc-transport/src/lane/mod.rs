@@ -6,13 +6,15 @@
 mod caller;
 mod calls;
 mod outbox;
+mod pace;
 mod policy;
 mod server;
 mod set;
+mod strain;
 
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use caller::CallerLane;
 pub(crate) use caller::NotSent;
 pub use caller::{Abandoned, CallLost, PendingCall};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use caller::{Answers, CallerLane};
 pub(crate) use server::serve_lane;
 pub(crate) use set::LaneSet;

@@ -8,10 +8,11 @@
 use std::{collections::VecDeque, mem, sync::Mutex};
 
 use bytes::{Bytes, BytesMut};
-use quinn::SendStream;
+use quinn::{SendStream, WriteError};
 use tokio::sync::Notify;
 
-use crate::{close::CloseCode, lock::lock, wire::FrameKind};
+use super::pace::Reading;
+use crate::{close::CloseCode, link::Link, lock::lock, wire::FrameKind};
 
 /// A queue of frames with one writer.
 #[derive(Debug, Default)]
@@ -51,8 +52,8 @@ enum End {
     Open,
     /// No more frames are taken; what is queued is still written, then the lane is finished.
     Finishing,
-    /// Nothing is written any more.
-    Broken,
+    /// Nothing is written any more, for this reason.
+    Broken(CloseCode),
 }
 
 impl Outbox {
@@ -101,14 +102,17 @@ impl Outbox {
     pub(crate) async fn room(&self, limit: usize) {
         loop {
             let room = self.room.notified();
-            {
-                let queue = lock(&self.queue);
-                if queue.queued + queue.writing < limit || queue.end != End::Open {
-                    return;
-                }
+            if self.has_room(limit) {
+                return;
             }
             room.await;
         }
+    }
+
+    /// True if [`room`](Self::room) would not wait.
+    pub(crate) fn has_room(&self, limit: usize) -> bool {
+        let queue = lock(&self.queue);
+        queue.queued + queue.writing < limit || queue.end != End::Open
     }
 
     /// Takes no more frames; what is queued is written and the lane then finished.
@@ -117,15 +121,15 @@ impl Outbox {
     }
 
     /// Writes nothing more. Frames still queued stay where they are, so that [`void`](Self::void)
-    /// still finds them unsent.
-    pub(crate) fn shut(&self) {
-        self.end(End::Broken);
+    /// still finds them unsent. The peer is told `code`, unless another reason came first.
+    pub(crate) fn shut(&self, code: CloseCode) {
+        self.end(End::Broken(code));
     }
 
     fn end(&self, end: End) {
         {
             let mut queue = lock(&self.queue);
-            if queue.end != End::Broken {
+            if !matches!(queue.end, End::Broken(_)) {
                 queue.end = end;
             }
         }
@@ -133,14 +137,22 @@ impl Outbox {
         self.room.notify_waiters();
     }
 
-    /// Writes frames to `stream` until the outbox is finished or broken.
-    pub(crate) async fn write_to(&self, mut stream: SendStream) {
+    /// Writes frames to `stream` until the outbox is finished or broken. The peer of `reader`, if
+    /// there is one, must read them at some [pace](Reading).
+    pub(crate) async fn write_to(&self, mut stream: SendStream, reader: Option<&Link>) {
         loop {
             let filled = self.filled.notified();
             match self.take() {
                 Taken::Frames(mut chunks) => {
-                    if stream.write_all_chunks(&mut chunks).await.is_err() {
-                        self.shut();
+                    let written = match reader {
+                        None => stream
+                            .write_all_chunks(&mut chunks)
+                            .await
+                            .map_err(|_| CloseCode::Malformed),
+                        Some(link) => write_paced(&mut stream, &mut chunks, link).await,
+                    };
+                    if let Err(code) = written {
+                        self.shut(code);
                     }
                     lock(&self.queue).writing = 0;
                     self.room.notify_waiters();
@@ -151,10 +163,10 @@ impl Outbox {
                     let _ = stream.finish();
                     return;
                 }
-                Taken::Broken => {
+                Taken::Broken(code) => {
                     // A dropped stream would be finished, and a frame cut in half would look like
                     // the end.
-                    let _ = stream.reset(CloseCode::Malformed.varint());
+                    let _ = stream.reset(code.varint());
                     return;
                 }
             }
@@ -167,7 +179,7 @@ impl Outbox {
         let written = match self.take() {
             Taken::Frames(chunks) => Some(chunks),
             Taken::Nothing => Some(Vec::new()),
-            Taken::Finished | Taken::Broken => None,
+            Taken::Finished | Taken::Broken(_) => None,
         };
         lock(&self.queue).writing = 0;
         self.room.notify_waiters();
@@ -176,8 +188,8 @@ impl Outbox {
 
     fn take(&self) -> Taken {
         let mut queue = lock(&self.queue);
-        if queue.end == End::Broken {
-            return Taken::Broken;
+        if let End::Broken(code) = queue.end {
+            return Taken::Broken(code);
         }
         if queue.queued == 0 {
             return if queue.end == End::Finishing {
@@ -205,7 +217,34 @@ enum Taken {
     Frames(Vec<Bytes>),
     Nothing,
     Finished,
-    Broken,
+    Broken(CloseCode),
+}
+
+/// Writes the answers of one take at the pace at which the peer reads them, as long as that is one.
+async fn write_paced(
+    stream: &mut SendStream,
+    chunks: &mut [Bytes],
+    link: &Link,
+) -> Result<(), CloseCode> {
+    let mut reading = Reading::begin();
+    let mut rest = chunks;
+    while !rest.is_empty() {
+        match reading.write(stream.write_chunks(rest), link).await {
+            Ok(Ok(written)) => rest = &mut rest[written.chunks..],
+            Ok(Err(error)) => {
+                if matches!(error, WriteError::Stopped(_)) {
+                    link.offence("a lane was stopped");
+                }
+                return Err(CloseCode::Malformed);
+            }
+            Err(lag) => {
+                tracing::warn!(peer = %link.node(), %lag, "a lane is closed");
+                link.offence("answers were not read");
+                return Err(CloseCode::Slow);
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Queue {
@@ -336,7 +375,7 @@ mod tests {
         let sent = push(&outbox, &Bytes::new()).expect("open");
         kinds(&outbox);
         let queued = push(&outbox, &Bytes::new()).expect("open");
-        outbox.shut();
+        outbox.shut(CloseCode::Malformed);
         assert_eq!(push(&outbox, &Bytes::new()), Err(Closed));
         assert!(!outbox.void(sent));
         assert!(outbox.void(queued));

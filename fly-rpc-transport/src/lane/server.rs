@@ -2,26 +2,30 @@
 //!
 //! A handler that completes at its first poll is answered from the reading task itself; only one
 //! that waits gets a task, and those behind one that took long: while handlers hold the reading
-//! task, requests queue that should be refused, and answers that should be written. A request that cannot be read ends as a refusal of that call; only bytes
-//! that leave no way to find the next frame end the lane, and nothing here ends the connection.
+//! task, requests queue that should be refused, and answers that should be written. A request that
+//! cannot be read ends as a refusal of that call; only bytes that leave no way to find the next
+//! frame, or that come too slowly, end the lane. Nothing here ends the connection but too many
+//! [offences](crate::offences).
 
 use std::{
     collections::BTreeMap,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
-use quinn::{RecvStream, SendStream};
+use quinn::{ReadError, RecvStream, SendStream};
 use tokio::{
     task::{AbortHandle, yield_now},
     time::Instant,
 };
 
-use super::outbox::Outbox;
+use super::{outbox::Outbox, pace::Pace, strain::Strain};
 use crate::{
     close::CloseCode,
     link::Link,
@@ -42,12 +46,22 @@ pub(crate) async fn serve_lane(
         running: Mutex::default(),
     });
     let read = async {
-        let finished = lane.read_requests(&link, &*service, recv).await;
+        let finished = match lane.read_requests(&link, &*service, recv).await {
+            Ok(()) => true,
+            Err(code) => {
+                lane.outbox.shut(code);
+                false
+            }
+        };
         lane.stop_reading(finished);
+        std::future::pending().await
     };
     tokio::select! {
         biased;
-        _ = async { tokio::join!(lane.outbox.write_to(send), read) } => {}
+        // Behind the last answer; or because nobody reads them, and then nothing is to be read here
+        // either.
+        () = lane.outbox.write_to(send, Some(&link)) => lane.stop_reading(false),
+        () = read => {}
         // A lane that was read to its end would not notice otherwise.
         () = link.closed() => lane.stop_reading(false),
     }
@@ -68,49 +82,109 @@ struct Running {
 }
 
 impl ServedLane {
-    /// True if the peer finished the lane at the end of a frame.
+    /// Reads until the peer finishes the lane at the end of a frame, or it has to be closed.
     async fn read_requests(
         self: &Arc<Self>,
         link: &Arc<Link>,
         service: &dyn Service,
         mut recv: RecvStream,
-    ) -> bool {
+    ) -> Result<(), CloseCode> {
         let limits = link.limits();
-        let mut assembler = Assembler::new(limits.frame_size()).counting(link.counters());
-        let mut pace = Pace::default();
+        let share = link.half_read().share(limits.header_size);
+        let assembler = Assembler::sharing(limits.frame_size(), share);
+        let mut assembler = assembler.counting(link.counters());
+        let mut strain = Strain::default();
+        let mut pace: Option<Pace> = None;
+        let mut requests = 0_u64;
+        let mut cancels = 0_u64;
         loop {
-            let chunk = match recv.read_chunk(usize::MAX, true).await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => return assembler.is_at_boundary(),
-                Err(_) => return false,
+            let came = assembler.came();
+            let read = if came == 0 {
+                recv.read_chunk(usize::MAX, true).await
+            } else {
+                let pace = pace.get_or_insert_with(Pace::of_frame);
+                match pace.read(&mut recv, came, link).await {
+                    Ok(read) => read,
+                    Err(lag) => {
+                        tracing::warn!(peer = %link.node(), %lag, "a lane is closed");
+                        link.offence("a request was not sent to its end");
+                        let _ = recv.stop(CloseCode::Slow.varint());
+                        return Err(CloseCode::Slow);
+                    }
+                }
             };
-            assembler.push(chunk.bytes);
+            match read {
+                Ok(Some(chunk)) => assembler.push(chunk.bytes),
+                Ok(None) if assembler.is_at_boundary() => {
+                    if requests == 0 {
+                        link.offence("a lane without a request");
+                    }
+                    return Ok(());
+                }
+                Ok(None) => {
+                    link.offence("a lane ended inside a frame");
+                    return Err(CloseCode::Malformed);
+                }
+                Err(error) => {
+                    if matches!(error, ReadError::Reset(_)) {
+                        link.offence("a lane was reset");
+                    }
+                    return Err(CloseCode::Malformed);
+                }
+            }
             loop {
                 let frame = match assembler.next() {
                     Ok(Some(frame)) => frame,
                     Ok(None) => break,
                     Err(error) => {
                         tracing::warn!(peer = %link.node(), %error, "a lane breaks the protocol and is closed");
+                        link.offence("bytes that are no frame");
                         let _ = recv.stop(CloseCode::Malformed.varint());
-                        return false;
+                        return Err(CloseCode::Malformed);
                     }
                 };
+                pace = None;
                 match frame.kind {
                     Some(FrameKind::Request) => {
+                        requests += 1;
                         // Answers that the peer does not read hold back its requests.
                         self.outbox.room(limits.lane_queue).await;
+                        if frame.cut {
+                            self.refuse_half_read(link, frame.body);
+                            continue;
+                        }
                         let begun = Instant::now();
-                        self.request(link, service, frame.body, pace.is_easy());
-                        if pace.took(begun.elapsed()) {
+                        self.request(link, service, frame.body, strain.is_light());
+                        if strain.took(begun.elapsed()) {
                             // Answers are written by this very task.
                             yield_now().await;
                         }
                     }
-                    Some(FrameKind::Cancel) => self.cancel(frame.body),
-                    // Void, or a kind of a newer peer.
-                    _ => {}
+                    Some(FrameKind::Cancel) => {
+                        cancels += 1;
+                        if cancels > requests {
+                            link.offence("a cancel of no request");
+                        }
+                        self.cancel(frame.body);
+                    }
+                    // A request that was given up: it never was as short as this.
+                    Some(FrameKind::Void) if frame.body.len() >= SHORTEST_REQUEST => {
+                        requests += 1;
+                    }
+                    Some(FrameKind::Void) => link.offence("a void that never was a request"),
+                    // A kind of a newer peer.
+                    _ => link.offence("a frame of a kind that is not known here"),
                 }
             }
+        }
+    }
+
+    /// Refuses a request of which there is only the beginning, for want of memory. Nothing ran.
+    fn refuse_half_read(&self, link: &Link, beginning: Bytes) {
+        tracing::debug!(peer = %link.node(), "a request is refused: too many are half-read");
+        match decode_call_id(beginning) {
+            Ok(call) => self.answer(ResponseFrame::new(call, Status::Overloaded)),
+            Err(_) => link.offence("a request that cannot be read"),
         }
     }
 
@@ -125,6 +199,7 @@ impl ServedLane {
             Ok(request) => request,
             Err((call, error)) => {
                 tracing::debug!(peer = %link.node(), %error, "a request cannot be read");
+                link.offence("a request that cannot be read");
                 if let Some(call) = call {
                     self.answer(ResponseFrame::new(call, Status::BadRequest));
                 }
@@ -132,6 +207,13 @@ impl ServedLane {
             }
         };
         let call = request.call;
+        let (size, limit) = (request.arguments.len(), link.limits().message_size);
+        if size > limit {
+            tracing::warn!(peer = %link.node(), size, limit, "a request is over the limit");
+            link.offence("a request over the limit");
+            self.answer(ResponseFrame::new(call, Status::BadRequest));
+            return;
+        }
         match service.serve(link, request) {
             Served::Answer(frame) => self.answer(frame),
             Served::Handler {
@@ -139,12 +221,12 @@ impl ServedLane {
                 cancellable,
             } => {
                 if !poll_here {
-                    return self.spawn(call, future, cancellable);
+                    return self.spawn(link, call, future, cancellable);
                 }
                 let waker = std::task::Waker::noop();
                 match future.as_mut().poll(&mut Context::from_waker(waker)) {
                     Poll::Ready(frame) => self.answer(frame),
-                    Poll::Pending => self.spawn(call, future, cancellable),
+                    Poll::Pending => self.spawn(link, call, future, cancellable),
                 }
             }
         }
@@ -152,6 +234,7 @@ impl ServedLane {
 
     fn spawn(
         self: &Arc<Self>,
+        link: &Arc<Link>,
         call: u64,
         future: Pin<Box<dyn Future<Output = ResponseFrame> + Send>>,
         cancellable: bool,
@@ -162,8 +245,16 @@ impl ServedLane {
             lane: Arc::clone(self),
             call,
         };
+        let link = Arc::clone(link);
         let task = tokio::spawn(async move {
             let frame = future.await;
+            let limit = link.limits().lane_queue;
+            if !completion.lane.outbox.has_room(limit) {
+                // An answer that nobody reads counts like a handler that runs: whoever leaves them
+                // unread uses up what it may run.
+                let _unread = Unread::count(link.serving());
+                completion.lane.outbox.room(limit).await;
+            }
             completion.lane.answer(frame);
         });
         if cancellable && let Some(handler) = lock(&self.running).handlers.get_mut(&call) {
@@ -197,43 +288,12 @@ impl ServedLane {
         if finished {
             running.finish_if_idle(&self.outbox);
         } else {
-            self.outbox.shut();
+            self.outbox.shut(CloseCode::Malformed);
             // Nobody is left to be answered.
             for handler in running.handlers.values().flatten() {
                 handler.abort();
             }
         }
-    }
-}
-
-/// How the reading task spends its time.
-#[derive(Debug, Default)]
-struct Pace {
-    /// Since answers were last written.
-    spent: Duration,
-    /// Requests whose handlers get a task before one is polled here again.
-    tasks: u32,
-}
-
-impl Pace {
-    /// True if a handler may be polled by the reading task.
-    fn is_easy(&self) -> bool {
-        self.tasks == 0
-    }
-
-    /// Notes how long one request took; true if it is time for the answers.
-    fn took(&mut self, time: Duration) -> bool {
-        self.tasks = if time >= LONG {
-            TASKS
-        } else {
-            self.tasks.saturating_sub(1)
-        };
-        self.spent += time;
-        let is_time = self.spent >= TURN;
-        if is_time {
-            self.spent = Duration::ZERO;
-        }
-        is_time
     }
 }
 
@@ -259,11 +319,24 @@ impl Drop for Completion {
     }
 }
 
+/// One of the handlers of a peer, as far as their limit is concerned.
+struct Unread<'a>(&'a AtomicUsize);
+
+impl<'a> Unread<'a> {
+    fn count(handlers: &'a AtomicUsize) -> Self {
+        handlers.fetch_add(1, Ordering::Relaxed);
+        Self(handlers)
+    }
+}
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Bytes of the shortest request: call, flags, time, name, version and contract (PROTOCOL.md,
+/// *Request*).
+const SHORTEST_REQUEST: usize = 1 + 1 + 1 + 1 + 1 + 16;
 /// Answers up to this size are copied into the batch of the lane.
 const SMALL_ANSWER: usize = 4 * 1024;
-/// A first poll that takes this long costs so much more than a task that the next ones get theirs.
-const LONG: Duration = Duration::from_micros(200);
-/// How many after such a one: where all take long, few are waited for.
-const TASKS: u32 = 32;
-/// Requests are read for this long before answers are written: hundreds of small ones.
-const TURN: Duration = Duration::from_micros(500);

@@ -9,10 +9,15 @@ use quinn::Connection;
 use tokio::runtime::Handle;
 
 use super::{
-    caller::{CallerLane, NotSent},
+    caller::{Answers, CallerLane, NotSent},
     policy::{self, Choice},
 };
-use crate::{counters::Counters, limits::Limits, lock::lock, wire::Assembler};
+use crate::{
+    counters::Counters,
+    limits::Limits,
+    lock::lock,
+    wire::{Assembler, HalfRead},
+};
 
 /// Opens lanes as the [policy](super::policy) asks, until it is told to finish.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(crate) struct LaneSet {
     runtime: Handle,
     limits: Arc<Limits>,
     counters: Arc<Counters>,
+    /// The memory of answers that are half-read.
+    half_read: Arc<HalfRead>,
     open: Mutex<Open>,
 }
 
@@ -40,6 +47,7 @@ impl LaneSet {
         Self {
             connection,
             runtime,
+            half_read: HalfRead::new(limits.partial_frames),
             limits,
             counters,
             open: Mutex::default(),
@@ -136,8 +144,12 @@ impl LaneSet {
         if open.finished {
             return Err(NotSent::Closed);
         }
-        let frames = Assembler::new(self.limits.frame_size()).counting(&self.counters);
-        let lane = CallerLane::start(&self.runtime, send, recv, frames, bulk);
+        let share = self.half_read.share(self.limits.header_size);
+        let answers = Answers {
+            assembler: Assembler::sharing(self.limits.frame_size(), share).counting(&self.counters),
+            limit: self.limits.message_size,
+        };
+        let lane = CallerLane::start(&self.runtime, send, recv, answers, bulk);
         open.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }

@@ -27,7 +27,7 @@ async fn connected(
 }
 
 /// A whole request frame for function `echo`.
-fn request(id: u64, arguments: &[u8]) -> Vec<u8> {
+pub(super) fn request(id: u64, arguments: &[u8]) -> Vec<u8> {
     let mut out = BytesMut::new();
     let head = RequestHead {
         function: "echo",
@@ -41,7 +41,7 @@ fn request(id: u64, arguments: &[u8]) -> Vec<u8> {
 }
 
 /// The next frames of a lane.
-async fn frames(recv: &mut quinn::RecvStream, count: usize) -> Vec<Frame> {
+pub(super) async fn frames(recv: &mut quinn::RecvStream, count: usize) -> Vec<Frame> {
     let mut assembler = Assembler::new(1 << 20);
     let mut frames = Vec::new();
     while frames.len() < count {

@@ -1,7 +1,11 @@
 //! Whole endpoints over real QUIC on loopback, against honest and dishonest peers.
 
+mod crowd;
 mod faults;
 mod fixture;
+mod greedy;
 mod hello;
 mod lanes;
+#[cfg(target_os = "linux")]
+mod memory;
 mod pairs;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::share::Share;
 use crate::counters::Counters;
 
 /// The kinds of frames. Numbers below 16 travel on lanes, others on the control stream.
@@ -54,6 +55,8 @@ impl FrameKind {
 pub(crate) struct Frame {
     pub(crate) kind: Option<FrameKind>,
     pub(crate) body: Bytes,
+    /// True if `body` is only the beginning: the rest is not kept.
+    pub(crate) cut: bool,
 }
 
 /// Why a stream of frames cannot be read on.
@@ -88,22 +91,38 @@ pub(crate) fn finish_frame(out: &mut BytesMut, start: usize, beyond: usize) {
 #[derive(Debug)]
 pub(crate) struct Assembler {
     chunk: Bytes,
-    partial: BytesMut,
+    partial: Vec<u8>,
+    /// Bytes of a cut frame that came, and that are still to come.
+    skipped: usize,
+    to_skip: usize,
     limit: usize,
+    share: Option<Share>,
     /// Frames that are not in the endpoint's count yet.
     uncounted: u64,
     counters: Arc<Counters>,
 }
 
 impl Assembler {
+    /// Takes as much memory as its stream makes it.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             chunk: Bytes::new(),
-            partial: BytesMut::new(),
+            partial: Vec::new(),
+            skipped: 0,
+            to_skip: 0,
             limit,
+            share: None,
             uncounted: 0,
             counters: Arc::default(),
         }
+    }
+
+    /// Takes no more than there is in `share`. A frame that would need more is [cut](Frame::cut) as
+    /// soon as its beginning is there, and so is one of a kind that is skipped anyway.
+    pub(crate) fn sharing(limit: usize, share: Share) -> Self {
+        let mut assembler = Self::new(limit);
+        assembler.share = Some(share);
+        assembler
     }
 
     /// Counts its frames there: the whole ones of a chunk together, one that is broken or cut off
@@ -119,9 +138,9 @@ impl Assembler {
         self.chunk = chunk;
     }
 
-    /// The next whole frame, or `None` until more bytes come.
+    /// The next whole or cut frame, or `None` until more bytes come.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, FrameError> {
-        let frame = self.cut();
+        let frame = self.next_frame();
         match frame {
             Ok(Some(_)) => self.uncounted += 1,
             Ok(None) | Err(_) => self.count(),
@@ -136,7 +155,10 @@ impl Assembler {
         }
     }
 
-    fn cut(&mut self) -> Result<Option<Frame>, FrameError> {
+    fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        if self.to_skip > 0 {
+            self.skip();
+        }
         if self.partial.is_empty() {
             if let Some(length) = self.checked_length(&self.chunk)?
                 && self.chunk.len() >= LENGTH + length
@@ -144,33 +166,101 @@ impl Assembler {
                 let mut frame = self.chunk.split_to(LENGTH + length);
                 return Ok(Some(split_kind(frame.split_off(LENGTH))));
             }
-            self.partial
-                .extend_from_slice(&std::mem::take(&mut self.chunk));
-            return Ok(None);
+            if self.chunk.is_empty() {
+                return Ok(None);
+            }
         }
-        self.fill_partial(LENGTH);
+        self.keep(LENGTH);
         let Some(length) = self.checked_length(&self.partial)? else {
             return Ok(None);
         };
-        self.fill_partial(LENGTH + length);
-        if self.partial.len() < LENGTH + length {
+        let whole = LENGTH + length;
+        self.keep(whole.min(HEAD));
+        if self.partial.len() < whole.min(HEAD) {
             return Ok(None);
         }
-        let mut frame = std::mem::take(&mut self.partial).freeze();
+        if self.is_skipped_anyway() || !self.keep(whole) {
+            return Ok(Some(self.cut(whole)));
+        }
+        if self.partial.len() < whole {
+            return Ok(None);
+        }
+        self.release();
+        let mut frame = Bytes::from(std::mem::take(&mut self.partial));
         Ok(Some(split_kind(frame.split_off(LENGTH))))
     }
 
     /// True if the stream may end here: no frame is half-read.
     pub(crate) fn is_at_boundary(&self) -> bool {
-        self.partial.is_empty() && self.chunk.is_empty()
+        self.came() == 0 && self.chunk.is_empty()
     }
 
-    fn fill_partial(&mut self, wanted: usize) {
+    /// Bytes that have come of the frame that is half-read, kept or not.
+    pub(crate) fn came(&self) -> usize {
+        self.partial.len() + self.skipped
+    }
+
+    /// Moves bytes of the chunk to `partial` until that has `wanted`. False if there is no memory
+    /// for them; the first [`HEAD`] are always kept.
+    fn keep(&mut self, wanted: usize) -> bool {
         let missing = wanted
             .saturating_sub(self.partial.len())
             .min(self.chunk.len());
+        let length = self.partial.len() + missing;
+        if length > self.partial.capacity() {
+            // Doubled, as a vector would, but not beyond what the frame can need.
+            let capacity = length
+                .max(2 * self.partial.capacity())
+                .min(wanted)
+                .max(HEAD);
+            if let Some(share) = &mut self.share
+                && !share.cover(capacity)
+            {
+                return false;
+            }
+            self.partial.reserve_exact(capacity - self.partial.len());
+        }
         self.partial
             .extend_from_slice(&self.chunk.split_to(missing));
+        true
+    }
+
+    /// What is skipped as a whole need not be kept.
+    fn is_skipped_anyway(&self) -> bool {
+        let kind = self.partial.get(LENGTH).copied();
+        self.share.is_some()
+            && matches!(
+                kind.and_then(FrameKind::from_byte),
+                None | Some(FrameKind::Void)
+            )
+    }
+
+    fn cut(&mut self, whole: usize) -> Frame {
+        let partial = std::mem::take(&mut self.partial);
+        self.release();
+        self.skipped = partial.len();
+        self.to_skip = whole - partial.len();
+        self.skip();
+        Frame {
+            cut: true,
+            ..split_kind(Bytes::copy_from_slice(&partial[LENGTH..whole.min(HEAD)]))
+        }
+    }
+
+    fn skip(&mut self) {
+        let skipped = self.chunk.split_to(self.to_skip.min(self.chunk.len()));
+        self.to_skip -= skipped.len();
+        self.skipped = if self.to_skip == 0 {
+            0
+        } else {
+            self.skipped + skipped.len()
+        };
+    }
+
+    fn release(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.release();
+        }
     }
 
     fn checked_length(&self, bytes: &[u8]) -> Result<Option<usize>, FrameError> {
@@ -202,8 +292,13 @@ fn split_kind(mut bytes: Bytes) -> Frame {
     Frame {
         kind: FrameKind::from_byte(bytes[0]),
         body,
+        cut: false,
     }
 }
+
+/// Bytes of a frame that are enough to know its kind, its call and its status (PROTOCOL.md,
+/// *Frames* and *Response*: 4 + 1 + 10 + 1), rounded up.
+const HEAD: usize = 64;
 
 /// Bytes of the length prefix.
 pub(crate) const LENGTH: usize = 4;
@@ -213,6 +308,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire::HalfRead;
 
     fn frames(bodies: &[Vec<u8>]) -> Bytes {
         let mut out = BytesMut::new();
@@ -238,7 +334,8 @@ mod tests {
             cuts in prop::collection::vec(1_usize..30, 1..60),
         ) {
             let mut stream = frames(&bodies);
-            let mut assembler = Assembler::new(1024);
+            let memory = HalfRead::new(0);
+            let mut assembler = Assembler::sharing(1024, memory.share(1024));
             let mut seen = Vec::new();
             let mut cuts = cuts.into_iter().cycle();
             while !stream.is_empty() {
@@ -252,7 +349,8 @@ mod tests {
 
         #[test]
         fn no_bytes_make_the_assembler_panic(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..20)) {
-            let mut assembler = Assembler::new(64);
+            let memory = HalfRead::new(16);
+            let mut assembler = Assembler::sharing(512, memory.share(80));
             for chunk in chunks {
                 assembler.push(chunk.into());
                 loop {
@@ -292,6 +390,62 @@ mod tests {
         assembler.push(Bytes::from_static(&[0, 0, 0, 2, 1]));
         assert_eq!(assembler.next(), Ok(None));
         assert!(assembler.partial.capacity() < 1024);
+    }
+
+    #[test]
+    fn a_frame_that_finds_no_memory_is_cut_and_the_next_one_is_whole() {
+        let body = vec![7; 10_000];
+        let mut stream = frames(&[body, b"next".to_vec()]);
+        let memory = HalfRead::new(4_000);
+        let mut assembler = Assembler::sharing(1 << 20, memory.share(1_000));
+        let mut seen = Vec::new();
+        while !stream.is_empty() {
+            assembler.push(stream.split_to(stream.len().min(700)));
+            while let Some(frame) = assembler.next().expect("a sound stream") {
+                seen.push((frame.cut, frame.body.len()));
+            }
+            assert!(memory.held() <= 4_000 && assembler.partial.capacity() <= 5_000);
+        }
+        assert_eq!(seen, [(true, HEAD - LENGTH - 1), (false, 4)]);
+        assert!(assembler.is_at_boundary());
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn memory_comes_back_when_a_frame_is_whole_and_when_its_lane_ends() {
+        let memory = HalfRead::new(100_000);
+        let stream = frames(&[vec![7; 10_000]]);
+        let mut assembler = Assembler::sharing(1 << 20, memory.share(100));
+        assembler.push(stream.slice(..9_000));
+        assert_eq!(assembler.next(), Ok(None));
+        assert!(memory.held() >= 8_900);
+        assembler.push(stream.slice(9_000..));
+        assert!(assembler.next().is_ok_and(|frame| frame.is_some()));
+        assert_eq!(memory.held(), 0);
+        assembler.push(stream.slice(..9_000));
+        assert_eq!(assembler.next(), Ok(None));
+        drop(assembler);
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn what_is_skipped_anyway_is_not_kept() {
+        let memory = HalfRead::new(0);
+        let mut assembler = Assembler::sharing(1 << 20, memory.share(1 << 20));
+        for kind in [FrameKind::Void as u8, 99] {
+            let mut stream = vec![0, 0, 4, 0, kind];
+            stream.resize(10_000, 1);
+            assembler.push(stream.into());
+            let frame = assembler.next().expect("sound").expect("cut");
+            assert!(frame.cut && frame.kind != Some(FrameKind::Request));
+            assert_eq!(
+                (assembler.partial.capacity(), assembler.came()),
+                (0, 10_000)
+            );
+            assembler.push(vec![1; 4 + 0x4_0000 - 10_000].into());
+            assert_eq!(assembler.next(), Ok(None));
+            assert!(assembler.is_at_boundary());
+        }
     }
 
     #[test]

@@ -181,6 +181,19 @@ impl Response {
     }
 }
 
+impl Response {
+    /// What is left of an answer that is over the limit: whether the function ran.
+    pub(crate) fn without_body(self) -> Self {
+        Self {
+            status: match self.status {
+                Status::Ok => Status::BadResponse,
+                status => status,
+            },
+            body: Bytes::new(),
+        }
+    }
+}
+
 /// The frame that asks the peer to drop the handler of a call.
 pub(crate) fn cancel_frame(out: &mut BytesMut, call: u64) {
     let start = begin_frame(out, FrameKind::Cancel);

@@ -7,6 +7,7 @@ mod frame;
 mod hello;
 mod message;
 mod read;
+mod share;
 mod status;
 
 pub(crate) use frame::{
@@ -17,6 +18,7 @@ pub use hello::{Catalogue, Hello, Offer, PROTOCOL_VERSIONS};
 pub use message::{Request, RequestHead, Response, ResponseFrame};
 pub(crate) use message::{cancel_frame, decode_call_id};
 pub(crate) use read::{Malformed, Reader, put_bytes, put_varint};
+pub(crate) use share::HalfRead;
 pub use status::Status;
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     if builder.previous_secret.is_some() && builder.is_development() {
         return Err(StartError::PreviousSecretAlone);
     }
+    builder.limits.check()?;
     let registry = builder.checked_registry()?;
     let directory = if builder.is_development() {
         Some(LocalDirectory::open()?)
@@ -76,7 +77,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         id: who.id,
         region: who.region,
         primary: who.primary,
-        limits: builder.limits,
+        limits: builder.limits.clone(),
         default_timeout: builder.default_timeout.unwrap_or(DEFAULT_TIMEOUT),
         drain_timeout: builder.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
         encodes_local_calls: builder.encodes_local_calls,
@@ -89,7 +90,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         resources: Resources::default(),
         draining: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
-        budget: Mutex::new(RetryBudget::new(Instant::now())),
+        budget: Mutex::new(RetryBudget::new(&builder.limits, Instant::now())),
     });
     // Only a node that can answer lets others in.
     dispatch.attach(Arc::downgrade(&inner));

@@ -72,7 +72,7 @@ fn limits() -> Vec<(String, String)> {
     fields
 }
 
-/// A number with a unit, in bytes, seconds or pieces: `4 MiB`, `65 536`, `5 s`, as documents write it, and `30s`, as
+/// A number with a unit, in bytes, milliseconds or pieces: `4 MiB`, `65 536`, `5 s`, as documents write it, and `30s`, as
 /// `Debug` does.
 fn number(text: &str) -> Option<u64> {
     let digits: String = text
@@ -81,8 +81,9 @@ fn number(text: &str) -> Option<u64> {
         .collect();
     let unit = digits.trim_start_matches(|letter: char| letter.is_ascii_digit());
     let factor = match unit {
-        "" | "s" => 1,
-        "min" => 60,
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         _ => return None,
