@@ -165,8 +165,9 @@ mod tests {
         let limits = Limits::default();
         let visitors = Visitors::default();
         let now = Instant::now();
-        let mut visits: Vec<Visit> =
-            std::iter::from_fn(|| visitors.enter(IP, now, &limits).ok()).collect();
+        let mut visits: Vec<Visit> = (0..1_000)
+            .filter_map(|_| visitors.enter(IP, now, &limits).ok())
+            .collect();
         assert_eq!(visits.len(), limits.connections_per_ip);
         assert_eq!(
             visitors.enter(IP, now, &limits).map(drop),

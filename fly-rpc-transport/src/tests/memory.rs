@@ -4,7 +4,10 @@
 use std::{
     env, fs,
     process::Command,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,7 +16,7 @@ use quinn::{ReadError, RecvStream, SendStream};
 
 use super::{
     crowd::{Raised, Stubborn, reset_rapidly, times},
-    fixture::{Echo, Fixture, REQUEST, Raw, SOON, call, hello, soon},
+    fixture::{Echo, Fixture, REQUEST, Raw, SOON, call, hello, reached, soon},
     greedy::{lane, member},
     lanes::request,
 };
@@ -21,6 +24,16 @@ use crate::{
     CloseCode, Endpoint, Link, Request, RequestHead, Served, Service, Status,
     control::ControlReader,
 };
+
+/// Waits until nothing is counted any more.
+async fn ended(running: &AtomicUsize) {
+    soon(async {
+        while running.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
 
 /// Runs `scenario`, which belongs to the test of that name, in a process of its own.
 fn alone(test: &str, scenario: impl Future<Output = ()>) {
@@ -54,10 +67,6 @@ fn resident() -> u64 {
 
 fn grown(since: u64) -> u64 {
     resident().saturating_sub(since) / MIB
-}
-
-fn is_soak() -> bool {
-    env::var_os("FLY_RPC_SOAK").is_some()
 }
 
 /// Calls `link` until `done`, and tells the 99th percentile of what that took.
@@ -122,7 +131,7 @@ fn members_that_send_a_byte_now_and_then_are_cut_and_honest_calls_do_not_notice(
     alone(
         "members_that_send_a_byte_now_and_then_are_cut_and_honest_calls_do_not_notice",
         async {
-            let count = if is_soak() { 500 } else { 60 };
+            let count = 500;
             let mut fixture = Fixture::new();
             fixture.limits.connections_per_ip = usize::MAX;
             fixture.limits.connects_per_ip = 1_000;
@@ -187,11 +196,15 @@ fn trickle((mut send, mut recv): (SendStream, RecvStream)) -> tokio::task::JoinH
 
 /// Answers with 1 MiB, at once or, for a call with arguments, after it has waited once, under one of
 /// 64 permits.
-#[derive(Debug)]
-struct Megabytes;
+#[derive(Debug, Default)]
+struct Megabytes {
+    seen: AtomicUsize,
+    running: Arc<AtomicUsize>,
+}
 
 impl Service for Megabytes {
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served {
+        self.seen.fetch_add(1, Ordering::SeqCst);
         let mut answer = request.respond(Status::Ok);
         if request.arguments.is_empty() {
             answer.body().put_bytes(7, 1 << 20);
@@ -203,9 +216,11 @@ impl Service for Megabytes {
         if before >= 64 {
             return Served::Answer(request.respond(Status::Overloaded));
         }
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let running = Raised(Arc::clone(&self.running));
         Served::Handler {
             future: Box::pin(async move {
-                let _permit = permit;
+                let _held = (permit, running);
                 tokio::task::yield_now().await;
                 answer.body().put_bytes(7, 1 << 20);
                 answer
@@ -224,17 +239,27 @@ fn a_gigabyte_of_answers_that_nobody_reads_is_not_kept() {
             for (arguments, most, spared) in [(&b""[..], 64, 0), (&b"wait"[..], 64 + 128, 15)] {
                 let mut fixture = Fixture::new();
                 fixture.limits.body_progress_window = Duration::from_secs(2);
-                let service = Arc::new(Megabytes);
-                let b = fixture.endpoint_serving(hello("b"), fixture.identity("b"), service);
+                let service = Arc::<Megabytes>::default();
+                let b = fixture.endpoint_serving(
+                    hello("b"),
+                    fixture.identity("b"),
+                    Arc::clone(&service) as _,
+                );
                 let (raw, _control) = member(&fixture, "a", &b).await;
                 let before = resident();
                 let mut unread = Vec::new();
                 for _ in 0..16 {
+                    let seen = service.seen.load(Ordering::SeqCst);
                     let mut requests = Vec::new();
                     for id in 1..=64 {
                         requests.extend(request(id, arguments));
                     }
                     unread.push(lane(&raw, &requests).await);
+                    if !arguments.is_empty() {
+                        // One lane after the other, each with every permit that is free again.
+                        reached(&service.seen, seen + 1).await;
+                        ended(&service.running).await;
+                    }
                 }
                 let begun = Instant::now();
                 let mut peak = 0;
