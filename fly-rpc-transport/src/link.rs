@@ -3,6 +3,8 @@
 //! The hello has been exchanged before a link exists, so a link always knows who is at the other
 //! end, where, and what it serves.
 
+mod life;
+
 use std::{
     sync::{
         Arc, Mutex, RwLock,
@@ -21,7 +23,7 @@ use crate::{
     counters::Counters,
     lane::{LaneSet, NotSent, PendingCall, serve_lane},
     limits::Limits,
-    lock::{lock, read, write},
+    lock::{read, write},
     name::{NodeId, Region},
     offences::Offences,
     pulse::Pulse,
@@ -287,22 +289,6 @@ impl Link {
         }
     }
 
-    /// True while nothing at all is heard: no lane is to blame for that.
-    pub(crate) fn is_silent(&self) -> bool {
-        lock(&self.pulse).silence(Instant::now()) >= self.limits.silence_suspect
-    }
-
-    /// True if the connection lately received as much as one lane is asked for: what is slow is
-    /// then the way, not the peer.
-    pub(crate) fn receives(&self) -> bool {
-        lock(&self.pulse).lately().received >= self.limits.body_progress as u64
-    }
-
-    /// The same of what it sent.
-    pub(crate) fn sends(&self) -> bool {
-        lock(&self.pulse).lately().sent >= self.limits.body_progress as u64
-    }
-
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -345,51 +331,9 @@ impl Link {
         self.finish_calls();
     }
 
-    /// Waits for a sign of life that answers a question asked now. False if none comes in time.
-    pub(crate) async fn answers_ping(&self, patience: Duration) -> bool {
-        let ping = self.ping();
-        let pong = self.until(|progress| progress.last_pong >= ping || progress.closed);
-        tokio::time::timeout(patience, pong).await.is_ok() && !self.is_closed()
-    }
-
-    /// Waits until the peer leaves a ping unanswered for `patience`.
-    pub(crate) async fn falls_silent(&self, patience: Duration) {
-        while self.answers_ping(patience).await {
-            tokio::time::sleep(patience / 4).await;
-        }
-    }
-
     pub(crate) fn close(&self, code: CloseCode) {
         // The reason stays here: the number is all that the peer needs, and all that it is told.
         self.connection.close(code.varint(), b"");
-    }
-
-    /// Looks at the connection's signs of life; called about once a second. Returns true if the
-    /// suspicion changed.
-    pub(crate) fn observe(&self) -> bool {
-        let stats = self.connection.stats();
-        self.round_trip
-            .store(micros(stats.path.rtt), Ordering::Relaxed);
-        let silence = lock(&self.pulse).observe(&stats, Instant::now());
-        // Calls that time out leave the suspicion behind: only a sign of life ends it.
-        let waiting = self.in_flight() > 0 || self.is_suspect();
-        if silence >= self.limits.silence_lost {
-            tracing::info!(peer = %self.node(), ?silence, "nothing was heard for too long; the connection is given up");
-            self.close(CloseCode::Silent);
-        } else if (waiting && silence >= PING_WHEN_WAITING)
-            || silence >= self.limits.silence_lost / 2
-        {
-            self.ping();
-        }
-        let suspect = silence >= self.limits.silence_suspect
-            && (waiting || silence >= self.limits.silence_lost / 2);
-        self.suspect.swap(suspect, Ordering::Relaxed) != suspect
-    }
-
-    fn ping(&self) -> u64 {
-        let number = lock(&self.pulse).next_ping();
-        self.control.send(&Control::Ping(number));
-        number
     }
 
     async fn until(&self, condition: impl FnMut(&Progress) -> bool) {
@@ -506,9 +450,6 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Silence, while an answer is awaited, after which the peer is asked for a sign of life: a handler
-/// may simply take long.
-const PING_WHEN_WAITING: Duration = Duration::from_secs(1);
 /// Time beyond the longest deadline after which a retired connection is closed: the last answer and
 /// both *done* are on their way.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -56,6 +56,41 @@ async fn beyond_its_permits_a_node_refuses_at_once_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_call_that_five_nodes_refused_is_not_sent_to_a_sixth() {
+    let cluster = Cluster::new();
+    let mut full = Limits::default();
+    full.handlers_per_peer = 0;
+    for index in 0..6 {
+        let node = cluster.builder(&format!("syd-{index}"), "syd");
+        cluster
+            .start(node.state(Probe::new()).limits(full.clone()))
+            .await;
+    }
+    let five = cluster.builder("five", "hkg").state(Probe::new());
+    let five = cluster.start(five).await;
+    let mut limits = Limits::default();
+    limits.attempts = 7;
+    let seven = cluster.builder("seven", "hkg").state(Probe::new());
+    let seven = cluster.start(seven.limits(limits)).await;
+    let last = cluster.builder("syd-6", "syd").state(Probe::new());
+    cluster.start(last).await;
+    let mut refused = 0;
+    for _ in 0..100 {
+        let outcome = upcase_on_primary("x").via(&seven).await;
+        assert_eq!(outcome.expect("the seventh serves"), "X");
+        match upcase_on_primary("x").via(&five).await {
+            Ok(_) => {}
+            Err(RpcError::Overloaded) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(
+        refused > 0,
+        "by chance the one that serves was among five each time"
+    );
+}
+
+#[tokio::test]
 async fn a_draining_node_finishes_what_it_has_and_others_take_the_rest() {
     let Pair {
         syd,
