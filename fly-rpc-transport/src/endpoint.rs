@@ -102,6 +102,8 @@ impl Endpoint {
             limits,
         } = config;
         let server = quic::server(&identity, &limits);
+        #[cfg(feature = "sim")]
+        let server = quic::predictable(server, &randomness);
         let quinn = socket.serve(quic::endpoint(&randomness), server.clone())?;
         let inner = Arc::new(Inner {
             local_addr: quinn.local_addr()?,

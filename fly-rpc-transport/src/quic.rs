@@ -30,6 +30,15 @@ pub(crate) fn server(identity: &Identity, limits: &Limits) -> ServerConfig {
     config
 }
 
+/// The same, and what it does with stray packets follows from the seed if there is one.
+#[cfg(feature = "sim")]
+pub(crate) fn predictable(mut server: ServerConfig, randomness: &Randomness) -> ServerConfig {
+    if randomness.is_seeded() {
+        server.crypto = Arc::new(crate::sim::WithoutStrays(server.crypto));
+    }
+    server
+}
+
 /// The same for one connection; and where its reason is found if the peer is refused.
 pub(crate) fn server_of_one(
     server: &ServerConfig,

@@ -31,7 +31,7 @@ pub struct Conditions {
     pub duplication: f64,
     /// The probability of being overtaken by what is sent in the next [`delay`](Self::delay).
     pub reordering: f64,
-    /// The probability of arriving with one bit flipped.
+    /// The probability of arriving with one bit flipped, behind the headers.
     pub corruption: f64,
     /// Bytes per second; what does not fit into a queue of 256 KiB before it is lost. Default
     /// unlimited.

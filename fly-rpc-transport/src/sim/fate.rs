@@ -30,8 +30,11 @@ pub(super) fn fate(
     }
     let copy = || Arrival {
         after: queued + occupied(conditions, size) + travel(conditions, chance),
-        flipped: happens(conditions.corruption, chance)
-            .then(|| (chance.number() % (size.max(1) as u64 * 8)) as usize),
+        flipped: happens(conditions.corruption, chance).then(|| {
+            let first = HEADER.min(size.saturating_sub(TAG));
+            let bits = (size - first) as u64 * 8;
+            first * 8 + chance.number().checked_rem(bits).unwrap_or(0) as usize
+        }),
     };
     (0..=usize::from(doubled)).map(|_| copy()).collect()
 }
@@ -57,6 +60,12 @@ fn happens(probability: f64, chance: &Randomness) -> bool {
     chance.fraction() < probability
 }
 
+/// Bytes at the beginning of a datagram that are never flipped: the longest header and the sample
+/// that protects it (RFC 9001 §5.4). What a header reads as when one of them is flipped depends on
+/// keys and ciphertext, and those follow from no seed.
+const HEADER: usize = 64;
+/// Bytes at the end that may always be flipped: the tag of the encryption.
+const TAG: usize = 16;
 /// Bytes that wait before a way of limited rate: what a router's port holds.
 const QUEUE: usize = 256 * 1024;
 

@@ -11,7 +11,10 @@ mod inbox;
 mod network;
 mod path;
 mod socket;
+mod stray;
 
 pub use conditions::Conditions;
 pub use host::Host;
+pub(crate) use stray::WithoutStrays;
+
 pub use network::{Network, Skew, Traffic};

@@ -74,7 +74,7 @@ fn no_feature_and_no_variable_reaches_what_trusts() {
 }
 
 /// What features add to: the socket of a simulation and a crash in one, and what fuzzing looks at.
-const FEATURES: [&str; 8] = [
+const FEATURES: [&str; 9] = [
     "fly-rpc-transport/src/endpoint.rs",
     "fly-rpc-transport/src/identity/der.rs",
     "fly-rpc-transport/src/identity/mod.rs",
@@ -82,6 +82,7 @@ const FEATURES: [&str; 8] = [
     "fly-rpc-transport/src/lane/mod.rs",
     "fly-rpc-transport/src/lane/outbox.rs",
     "fly-rpc-transport/src/lib.rs",
+    "fly-rpc-transport/src/quic.rs",
     "fly-rpc-transport/src/socket.rs",
 ];
 
