@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fly_rpc::{Executed, Node, RpcError};
+use fly_rpc::{Executed, Limits, Node, RpcError};
 use fly_rpc_tests::{Cluster, Peer, Probe};
 use fly_rpc_transport::Status;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
@@ -11,9 +11,11 @@ use crate::functions::{nothing_again_on, nothing_on};
 
 /// A node, and peers in `cdg` that answer with these statuses.
 async fn among(cluster: &Cluster, statuses: &[Status]) -> (Node, Vec<Peer>) {
-    let node = cluster
-        .start(cluster.builder("hkg-1", "hkg").state(Probe::new()))
-        .await;
+    let mut limits = Limits::default();
+    // As many as there are peers: what ends a call is to be something else.
+    limits.attempts = statuses.len() as u32;
+    let node = cluster.builder("hkg-1", "hkg").limits(limits);
+    let node = cluster.start(node.state(Probe::new())).await;
     let mut peers = Vec::new();
     for (index, status) in statuses.iter().enumerate() {
         peers.push(Peer::join(cluster, &format!("peer-{index}"), &node, *status).await);

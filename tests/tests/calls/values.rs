@@ -237,9 +237,14 @@ async fn a_request_over_the_limit_is_not_read_even_from_a_peer_that_does_not_cou
         contract,
         trace: None,
     };
-    let lie = vec![0; Limits::default().message_size + 4096].into();
+    let limits = Limits::default();
+    // A little more may be a head that only a newer build needs: it is read, and then refused.
+    let lie = vec![0; limits.message_size + limits.header_size / 2].into();
     let sent = peer.link().call(&head, &lie, || SOON).await.expect("sent");
-    assert_eq!(sent.await.expect_err("refused"), CallLost::MayHaveLeft);
+    assert_eq!(sent.await.expect("refused").status, Status::BadRequest);
+    let lie = vec![0; limits.message_size + 2 * limits.header_size].into();
+    let sent = peer.link().call(&head, &lie, || SOON).await.expect("sent");
+    assert_eq!(sent.await.expect_err("unread"), CallLost::MayHaveLeft);
     let answer = peer.ask("echo", contract, SOON, &b"\x01x"[..]).await;
     assert_eq!(
         (answer.status, &answer.body[..]),
