@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::refusals::RefusalLog;
+use crate::{log_limit::LogLimit, refusals::RefusalLog};
 
 /// The counts of one endpoint.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct Counters {
     frames_read: AtomicU64,
     retries: AtomicU64,
     pub(crate) refusals: RefusalLog,
+    /// The log of what members do that no sound one has a reason for.
+    pub(crate) offences: LogLimit,
 }
 
 impl Counters {

@@ -279,7 +279,9 @@ impl Link {
     pub(crate) fn offence(&self, what: &'static str) {
         let limits = &self.limits;
         let now = Instant::now();
-        tracing::debug!(peer = %self.node(), what, "an offence");
+        if let Some(left_out) = self.counters.offences.admit(what, now.into_std()) {
+            tracing::warn!(peer = %self.node(), what, left_out, "a peer does what no sound one has a reason for");
+        }
         if self
             .offences
             .is_one_too_many(now, limits.offences, limits.offence_window)

@@ -1,4 +1,4 @@
-//! Lines in the log that strangers can cause: at most one a second for each reason.
+//! Lines in the log that strangers and members can cause: at most one a second for each reason.
 //!
 //! A flood of one reason hides no other one, and what was left out is counted in the next line.
 

@@ -238,7 +238,7 @@ async fn write_paced(
                 return Err(CloseCode::Malformed);
             }
             Err(lag) => {
-                tracing::warn!(peer = %link.node(), %lag, "a lane is closed");
+                tracing::debug!(peer = %link.node(), %lag, "a lane is closed");
                 link.offence("answers were not read");
                 return Err(CloseCode::Slow);
             }

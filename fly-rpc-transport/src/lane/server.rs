@@ -106,7 +106,7 @@ impl ServedLane {
                 match pace.read(&mut recv, came, link).await {
                     Ok(read) => read,
                     Err(lag) => {
-                        tracing::warn!(peer = %link.node(), %lag, "a lane is closed");
+                        tracing::debug!(peer = %link.node(), %lag, "a lane is closed");
                         link.offence("a request was not sent to its end");
                         let _ = recv.stop(CloseCode::Slow.varint());
                         return Err(CloseCode::Slow);
@@ -137,7 +137,7 @@ impl ServedLane {
                     Ok(Some(frame)) => frame,
                     Ok(None) => break,
                     Err(error) => {
-                        tracing::warn!(peer = %link.node(), %error, "a lane breaks the protocol and is closed");
+                        tracing::debug!(peer = %link.node(), %error, "a lane breaks the protocol and is closed");
                         link.offence("bytes that are no frame");
                         let _ = recv.stop(CloseCode::Malformed.varint());
                         return Err(CloseCode::Malformed);
@@ -209,7 +209,7 @@ impl ServedLane {
         let call = request.call;
         let (size, limit) = (request.arguments.len(), link.limits().message_size);
         if size > limit {
-            tracing::warn!(peer = %link.node(), size, limit, "a request is over the limit");
+            tracing::debug!(peer = %link.node(), size, limit, "a request is over the limit");
             link.offence("a request over the limit");
             self.answer(ResponseFrame::new(call, Status::BadRequest));
             return;
