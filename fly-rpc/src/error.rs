@@ -41,7 +41,8 @@ pub enum Stage {
 ///
 /// # Delivery
 /// [`executed`](Self::executed) tells whether the function ran. Where it is [`Executed::No`], the
-/// library has already tried every other node that could have served the call, within the deadline.
+/// library has already tried the other nodes that could have served the call, within the deadline,
+/// and at most `Limits::attempts` of them.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RpcError {
