@@ -4,7 +4,7 @@ use std::fs;
 
 use fly_rpc_transport::{CloseCode, Status};
 
-use crate::repository::{none, quoted, read, root, rows, source};
+use crate::repository::{none, quoted, read, root, rows, source, sources};
 
 #[test]
 fn the_readme_lists_every_variable_and_every_key() {
@@ -143,11 +143,48 @@ fn the_code_map_names_every_part_of_the_crates_and_nothing_else() {
     }
 }
 
-const DOCUMENTS: [&str; 5] = [
+/// A test is named as `file.rs::test`, or `…::test` for another one of the same file; a name may be
+/// cut short with `…`.
+#[test]
+fn every_test_that_reliability_names_exists() {
+    let sources = sources();
+    let text = read("RELIABILITY.md");
+    let names = text.split('`').skip(1).step_by(2);
+    let mut file = "";
+    let mut named = 0;
+    let mut missing = Vec::new();
+    for name in names.filter(|name| name.starts_with('…') || name.contains(".rs")) {
+        let (place, test) = name.split_once("::").unwrap_or((name, ""));
+        if place != "…" {
+            file = place;
+        }
+        named += 1;
+        let of_that_name = sources
+            .iter()
+            .filter(|source| format!("/{}", source.path).ends_with(&format!("/{file}")));
+        let definition = match test.strip_suffix('…') {
+            Some(beginning) => format!("fn {beginning}"),
+            None if test.is_empty() => String::new(),
+            None => format!("fn {test}("),
+        };
+        let mut candidates = of_that_name.map(|source| source.text.as_str());
+        if !candidates.any(|code| code.contains(&definition)) {
+            missing.push(format!("{file}::{test}"));
+        }
+    }
+    assert!(named > 100, "only {named} names were found");
+    none(
+        "tests that RELIABILITY.md names and that do not exist",
+        missing.into_iter(),
+    );
+}
+
+const DOCUMENTS: [&str; 6] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "PROTOCOL.md",
     "README.md",
+    "RELIABILITY.md",
     "SECURITY.md",
 ];
 
