@@ -23,7 +23,8 @@ pub struct Limits {
     /// Bytes of a hello with its whole catalogue. Default 4 MiB: 10 000 functions with contracts of
     /// 300 characters fit.
     pub hello_size: usize,
-    /// Bytes of any control message that is neither a hello nor a catalogue. Default 4 KiB: they carry at most a few numbers.
+    /// Bytes of any control message that is neither a hello nor a catalogue. Default 4 KiB: they
+    /// carry at most a few numbers.
     pub control_size: usize,
     /// Time from the end of the TLS handshake to the peer's hello. Default 5 s: several round trips
     /// to the far side of the globe.

@@ -29,12 +29,12 @@ pub struct Conditions {
     pub loss: f64,
     /// The probability of arriving twice.
     pub duplication: f64,
-    /// The probability of being overtaken by what is sent in the next [`delay`](Self::delay).
+    /// The probability of being overtaken by what is sent within the next [`delay`](Self::delay).
     pub reordering: f64,
     /// The probability of arriving with one bit flipped, behind the headers.
     pub corruption: f64,
-    /// Bytes per second; what does not fit into a queue of 256 KiB before it is lost. Default
-    /// unlimited.
+    /// Bytes per second. What comes faster waits in a queue of 256 KiB, and what does not fit into
+    /// that is lost. Default unlimited.
     pub rate: Option<u64>,
     /// Bytes of the largest UDP payload that passes. Default 1 452, that of IPv6 over Ethernet.
     pub mtu: usize,

@@ -22,7 +22,7 @@ pub struct NodeStats {
     /// membership adds nothing.
     pub frames_read: u64,
     /// Connections from outside that were asked to prove that their address is their own, because
-    /// many handshakes were in progress.
+    /// many handshakes were in progress or that address had used up half of its allowance.
     pub retries: u64,
     /// Connections from outside that were refused, for whatever reason.
     pub refused: u64,

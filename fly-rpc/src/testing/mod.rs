@@ -46,9 +46,9 @@
 //!   functions run on threads and are not repeatable.
 //! - A [`crash`] tears the host from the network at once and then ends the node: `detached` and
 //!   `blocking` functions that run go on, unheard.
-//! - A [paused](Host::pause) host is cut off from its network, which holds everything back; its
-//!   timers go on.
-//! - Certificates are real and dated by the real clock.
+//! - What a [paused](Host::pause) host sends and what is sent to it is held back until it is
+//!   resumed; its timers go on.
+//! - Certificates are real and dated by the real clock, whatever [`Host::set_clock`] says.
 
 mod explore;
 
