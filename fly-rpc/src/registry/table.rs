@@ -26,28 +26,30 @@ impl Registered {
     }
 }
 
-/// Every function that this program registered, traced once, sorted by name and version. Contracts
-/// are properties of the program, not of a node.
+/// Every function that this program registered, traced once. Contracts are properties of the
+/// program, not of a node.
 pub(crate) fn registered() -> &'static [Registered] {
     static REGISTERED: OnceLock<Vec<Registered>> = OnceLock::new();
-    REGISTERED.get_or_init(|| {
-        let mut all: Vec<Registered> = inventory::iter::<Entry>
-            .into_iter()
-            .map(|entry| Registered {
-                entry,
-                contract: (entry.trace)(),
-            })
-            .collect();
-        // Inventory promises no order.
-        all.sort_by_key(|function| {
-            (
-                function.spec().name,
-                function.spec().version,
-                function.spec().location.line(),
-            )
-        });
-        all
-    })
+    REGISTERED.get_or_init(|| traced(inventory::iter::<Entry>))
+}
+
+/// Sorted by name and version, and what has both in common by its place in the source: inventory
+/// promises no order, and neither do linkers.
+fn traced(entries: impl IntoIterator<Item = &'static Entry>) -> Vec<Registered> {
+    let mut all: Vec<Registered> = entries
+        .into_iter()
+        .map(|entry| Registered {
+            entry,
+            contract: (entry.trace)(),
+        })
+        .collect();
+    all.sort_by_key(|function| {
+        let spec = function.spec();
+        let place = spec.location;
+        let place = (place.file(), place.line(), place.column());
+        (spec.name, spec.version, place)
+    });
+    all
 }
 
 /// The specification and contract of one function of this program.
@@ -147,5 +149,83 @@ impl Registry {
             fingerprint: served.contract.fingerprint().to_bytes(),
             contract: served.contract.text().to_owned(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+    use super::*;
+    use crate::contract::trace;
+
+    fn contract<T>() -> Result<Contract, ContractError>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + 'static,
+    {
+        trace::<(T,), Vec<T>>("shared", 1, &["value"])
+    }
+
+    fn entry(spec: Spec, trace: fn() -> Result<Contract, ContractError>) -> &'static Entry {
+        let serve = |_, _, _| unreachable!("nothing is called");
+        Box::leak(Box::new(Entry { spec, trace, serve }))
+    }
+
+    fn entries() -> Vec<&'static Entry> {
+        ["b", "a", "c", "B", "a_b"]
+            .into_iter()
+            .flat_map(|name| {
+                [
+                    entry(Spec::new(name, 2), contract::<u8>),
+                    entry(Spec::new(name, 1), contract::<String>),
+                    entry(Spec::new(name, 10), contract::<Option<(u64, bool)>>),
+                ]
+            })
+            .collect()
+    }
+
+    /// Identities, fingerprints and contracts, in the order in which they are kept, and what peers
+    /// are told.
+    fn told(entries: &[&'static Entry]) -> (Vec<String>, Catalogue) {
+        let functions: &'static [Registered] = traced(entries.iter().copied()).leak();
+        let lines = functions.iter().map(|function| {
+            let spec = function.spec();
+            let contract = function.contract.as_ref().expect("a contract");
+            let fingerprint = contract.fingerprint().to_bytes();
+            let text = contract.text();
+            format!("{}@{} {fingerprint:x?} {text}", spec.name, spec.version)
+        });
+        let registry = Registry::new(functions, |_, _| false).expect("sound");
+        (lines.collect(), registry.catalogue())
+    }
+
+    #[test]
+    fn in_whatever_order_functions_are_linked_they_are_the_same_to_peers() {
+        let mut entries = entries();
+        let expected = told(&entries);
+        assert_eq!(expected.1.len(), entries.len());
+        let mut random = StdRng::seed_from_u64(3);
+        for _ in 0..10 {
+            entries.shuffle(&mut random);
+            assert_eq!(told(&entries), expected);
+        }
+    }
+
+    #[test]
+    fn in_whatever_order_duplicates_are_linked_they_are_named_alike() {
+        let mut entries = entries();
+        entries.push(entry(Spec::new("a", 1), contract::<String>));
+        entries.push(entry(Spec::new("c", 2), contract::<u8>));
+        let mut random = StdRng::seed_from_u64(4);
+        let mut refusals: Vec<String> = Vec::new();
+        for _ in 0..10 {
+            entries.shuffle(&mut random);
+            let functions = traced(entries.iter().copied()).leak();
+            let refused = Registry::new(functions, |_, _| false).expect_err("two are there twice");
+            refusals.push(refused.to_string());
+        }
+        refusals.dedup();
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        assert!(refusals[0].contains("a@1") && refusals[0].contains("c@2"));
     }
 }
