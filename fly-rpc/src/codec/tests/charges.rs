@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt, fmt::Debug};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, SeqAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
 };
 
 use super::{Bounds, DecodeError, bounds, decode, encode};
@@ -203,21 +203,27 @@ thread_local! {
     static HINT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Remembers the size hint that it got.
+/// Asks for a sequence, a map, bytes or a text, remembers the size hint that it got, if any, and
+/// makes room for nothing.
 #[derive(Debug)]
-struct Hinted;
+struct Hinted<const KIND: char>;
 
-impl<'de> Deserialize<'de> for Hinted {
+impl<'de, const KIND: char> Deserialize<'de> for Hinted<KIND> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Self)
+        match KIND {
+            's' => deserializer.deserialize_seq(Self),
+            'm' => deserializer.deserialize_map(Self),
+            'b' => deserializer.deserialize_byte_buf(Self),
+            _ => deserializer.deserialize_string(Self),
+        }
     }
 }
 
-impl<'de> Visitor<'de> for Hinted {
+impl<'de, const KIND: char> Visitor<'de> for Hinted<KIND> {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a sequence")
+        f.write_str("what was asked for")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self, A::Error> {
@@ -225,12 +231,50 @@ impl<'de> Visitor<'de> for Hinted {
         while elements.next_element::<u8>()?.is_some() {}
         Ok(self)
     }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        HINT.set(entries.size_hint());
+        while entries.next_entry::<u8, u8>()?.is_some() {}
+        Ok(self)
+    }
+
+    /// Bytes and texts come whole, out of the message, or not at all.
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self, E> {
+        HINT.set(Some(bytes.len()));
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self, E> {
+        HINT.set(Some(text.len()));
+        Ok(self)
+    }
+}
+
+/// What a collection is told to make room for while it is decoded, if anything.
+fn hint<const KIND: char>(bytes: &[u8], is_sound: bool) -> Option<usize> {
+    HINT.set(None);
+    assert_eq!(decode::<Hinted<KIND>>(bytes, bounds()).is_ok(), is_sound);
+    HINT.take()
 }
 
 #[test]
 fn room_is_made_for_as_many_elements_as_there_can_be() {
-    assert!(decode::<Hinted>(&[3, 1, 2, 3], granted(0)).is_ok());
-    assert_eq!(HINT.take(), Some(3));
-    assert!(decode::<Hinted>(&[4, 1, 2, 3], granted(0)).is_err());
-    assert_eq!(HINT.take(), None);
+    assert_eq!(hint::<'s'>(&[3, 1, 2, 3], true), Some(3));
+    assert_eq!(hint::<'s'>(&[4, 1, 2, 3], false), None);
+    assert_eq!(hint::<'m'>(&[1, 1, 2], true), Some(1));
+    assert_eq!(hint::<'m'>(&[3, 1, 2], false), None);
+}
+
+/// Without a hint serde makes no room, and a visitor that is not asked makes none either.
+#[test]
+fn nothing_is_put_aside_for_a_length_that_is_a_lie() {
+    assert_eq!(hint::<'b'>(&[3, 1, 2, 3], true), Some(3));
+    assert_eq!(hint::<'t'>(b"\x02ab", true), Some(2));
+    for count in [1 << 10, 1 << 28, 1 << 40, u64::MAX] {
+        let lie = postcard::to_stdvec(&count).unwrap();
+        assert_eq!(hint::<'s'>(&lie, false), None, "{count} elements");
+        assert_eq!(hint::<'m'>(&lie, false), None, "{count} entries");
+        assert_eq!(hint::<'b'>(&lie, false), None, "{count} bytes");
+        assert_eq!(hint::<'t'>(&lie, false), None, "a text of {count} bytes");
+    }
 }
