@@ -54,6 +54,11 @@ impl Child {
         })
     }
 
+    /// The id of the process, while it runs.
+    pub fn process(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// Gives a command and waits until it is carried out.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! What the tests share: clusters of whole nodes in one process, over real QUIC on loopback.
 
 pub mod fleet;
+pub mod greedy;
 pub mod history;
+pub mod machine;
 pub mod relay;
 pub mod secrets;
 pub mod stranger;

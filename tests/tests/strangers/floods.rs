@@ -8,6 +8,7 @@ use std::{
 use fly_rpc::{Node, region_rpc};
 use fly_rpc_tests::{
     Cluster,
+    machine::{resident, spent_by_others},
     stranger::{Aim, Flood, Flooder, Tally},
 };
 use tokio::time::MissedTickBehavior;
@@ -60,15 +61,16 @@ async fn notice(flood: Flood, sources: u16, rate: u32) -> Noticed {
     let mut flooder =
         Flooder::start(binary, flood, server.local_addr(), sources, rate).expect("a process");
 
+    let process = Vec::from_iter(flooder.process());
     let mut noticed = Noticed::default();
     p99(&client).await;
     let before = (server.stats(), resident());
     for _ in 0..rounds() {
-        let start = (Instant::now(), others(&flooder));
+        let start = (Instant::now(), spent_by_others(&process));
         let quiet = p99(&client).await;
         flooder.turn(Aim::Node).await.expect("it runs");
         let flooded = p99(&client).await;
-        let others = (others(&flooder) - start.1) / start.0.elapsed().as_secs_f64();
+        let others = (spent_by_others(&process) - start.1) / start.0.elapsed().as_secs_f64();
         noticed.rounds.push(Round {
             quiet,
             flooded,
@@ -145,35 +147,6 @@ impl Noticed {
     }
 }
 
-/// Seconds of the cores that were spent on other processes than this one and the one that floods, ever.
-fn others(flooder: &Flooder) -> f64 {
-    let numbers = |text: String| -> Vec<f64> {
-        let words = text
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace();
-        words.filter_map(|word| word.parse().ok()).collect()
-    };
-    let read = |path: String| numbers(std::fs::read_to_string(path).unwrap_or_default());
-    // proc(5): user, nice, system and steal of all cores; utime and stime of a process. Interrupts are the flood's own.
-    let all = read("/proc/stat".into());
-    let busy = all[0] + all[1] + all[2] + all[7];
-    let ours = [Some(std::process::id()), flooder.process()];
-    let ours = ours.into_iter().flatten().map(|process| {
-        let columns = read(format!("/proc/{process}/stat"));
-        columns[10..12].iter().sum::<f64>()
-    });
-    (busy - ours.sum::<f64>()) / TICKS
-}
-
-/// Bytes of memory that this process has.
-fn resident() -> i64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0) * 4096
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_hardly_slows_honest_calls_and_is_hardly_answered() {
     let noticed = notice(Flood::Garbage, 64, 100_000).await;
@@ -199,5 +172,3 @@ async fn first_packets_of_spoofed_addresses_hardly_slow_honest_calls_and_must_pr
 const OTHERS: f64 = 0.3;
 /// Rounds that must count for a judgement.
 const FEWEST: usize = 3;
-/// Of the clock of proc(5), in a second: the same on every Linux.
-const TICKS: f64 = 100.0;
