@@ -5,7 +5,8 @@
 //! whole. A lane is not blamed for what its connection does not manage either: a peer that is not
 //! heard at all is the business of the connection's watch, and a narrow way is shared by all lanes,
 //! not always evenly. Who fills it with one lane to keep others waiting spends more than he takes:
-//! what they hold is bounded without a clock.
+//! what they hold is bounded without a clock. When a connection is heard again after a silence, QUIC
+//! begins slowly: its lanes are then given their time anew, but only so often.
 
 use std::{pin::pin, time::Duration};
 
@@ -20,6 +21,7 @@ pub(super) struct Pace {
     since: Instant,
     /// Bytes of the frame by then; `None` while its head is awaited.
     body: Option<usize>,
+    silence: Silence,
 }
 
 /// The lane did not keep the pace.
@@ -39,6 +41,7 @@ impl Pace {
         Self {
             since: Instant::now(),
             body: None,
+            silence: Silence::default(),
         }
     }
 
@@ -51,10 +54,7 @@ impl Pace {
     ) -> Result<Result<Option<Chunk>, ReadError>, Lag> {
         let limits = link.limits();
         if self.body.is_none() && came >= limits.header_size {
-            *self = Self {
-                since: Instant::now(),
-                body: Some(came),
-            };
+            (self.since, self.body) = (Instant::now(), Some(came));
         }
         let wait = match self.body {
             None => limits.header_wait,
@@ -74,9 +74,16 @@ impl Pace {
                     (self.since, self.body) = (now, Some(came));
                     due = after(now, wait);
                 }
-                _ if link.is_silent() || link.receives() => due = now + AGAIN,
-                None => return Err(Lag::Head),
-                Some(_) => return Err(Lag::Body),
+                before => match self.silence.judge(link) {
+                    Verdict::StartOver => {
+                        (self.since, self.body) = (now, before.map(|_| came));
+                        due = after(now, wait);
+                    }
+                    Verdict::LookAgain => due = now + AGAIN,
+                    Verdict::Late if link.receives() => due = now + AGAIN,
+                    Verdict::Late if before.is_none() => return Err(Lag::Head),
+                    Verdict::Late => return Err(Lag::Body),
+                },
             }
         }
     }
@@ -87,6 +94,7 @@ impl Pace {
 pub(super) struct Reading {
     since: Instant,
     bytes: usize,
+    silence: Silence,
 }
 
 impl Reading {
@@ -94,6 +102,7 @@ impl Reading {
         Self {
             since: Instant::now(),
             bytes: 0,
+            silence: Silence::default(),
         }
     }
 
@@ -112,15 +121,63 @@ impl Reading {
                 return Ok(written);
             }
             let now = Instant::now();
-            if is_enough(self.bytes, now - self.since, limits.body_progress) {
-                (self.since, self.bytes) = (now, 0);
-                due = after(now, limits.body_progress_window);
-            } else if link.is_silent() || link.sends() {
-                due = now + AGAIN;
+            let is_enough = is_enough(self.bytes, now - self.since, limits.body_progress);
+            let verdict = if is_enough {
+                Verdict::StartOver
             } else {
-                return Err(Lag::Answers);
+                self.silence.judge(link)
+            };
+            match verdict {
+                Verdict::StartOver => {
+                    (self.since, self.bytes) = (now, 0);
+                    due = after(now, limits.body_progress_window);
+                }
+                Verdict::LookAgain => due = now + AGAIN,
+                Verdict::Late if link.sends() => due = now + AGAIN,
+                Verdict::Late => return Err(Lag::Answers),
             }
         }
+    }
+}
+
+/// What the connection's silence has to do with a lane's being late.
+#[derive(Debug, Default)]
+struct Silence {
+    /// Datagrams that had been heard when the peer was asked for a sign of life.
+    asked_after: Option<u64>,
+    is_proved: bool,
+    /// How often the lane was given its time anew.
+    excused: u32,
+}
+
+#[derive(Debug)]
+enum Verdict {
+    Late,
+    LookAgain,
+    StartOver,
+}
+
+impl Silence {
+    /// Who was not asked has nothing to say: a silence counts when it follows a question.
+    fn judge(&mut self, link: &Link) -> Verdict {
+        let heard = link.datagrams();
+        match self.asked_after {
+            None if link.is_silent() => {
+                self.asked_after = Some(heard);
+                link.ping();
+                return Verdict::LookAgain;
+            }
+            Some(before) if before == heard => {
+                self.is_proved = true;
+                return Verdict::LookAgain;
+            }
+            _ => self.asked_after = None,
+        }
+        if std::mem::take(&mut self.is_proved) && self.excused < EXCUSES {
+            self.excused += 1;
+            return Verdict::StartOver;
+        }
+        Verdict::Late
     }
 }
 
@@ -134,5 +191,7 @@ fn after(since: Instant, wait: Duration) -> Instant {
 
 /// When a lane that is not to blame is looked at again: as often as its connection.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Silences that one frame is excused with.
+const EXCUSES: u32 = 3;
 /// As good as never.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -49,6 +49,11 @@ impl Link {
         lock(&self.pulse).silence(Instant::now()) >= self.limits.silence_suspect
     }
 
+    /// Datagrams that were ever heard on this connection.
+    pub(crate) fn datagrams(&self) -> u64 {
+        self.connection.stats().udp_rx.datagrams
+    }
+
     /// True if the connection lately received as much as one lane is asked for: what is slow is
     /// then the way, not the peer.
     pub(crate) fn receives(&self) -> bool {
@@ -60,7 +65,8 @@ impl Link {
         lock(&self.pulse).lately().sent >= self.limits.body_progress as u64
     }
 
-    fn ping(&self) -> u64 {
+    /// Asks for a sign of life; returns the number of the question.
+    pub(crate) fn ping(&self) -> u64 {
         let number = lock(&self.pulse).next_ping();
         self.control.send(&Control::Ping(number));
         number
