@@ -122,17 +122,26 @@ impl Peers {
                 give_way(loser, winner);
             }
         } else if Arc::ptr_eq(winner, rival) && !rival.is_closed() {
-            rival.close(CloseCode::Silent);
+            if is_same_life(winner, loser) {
+                // After an outage a connection may take longer than that to recover, and its calls
+                // with it. If it does not, its silence ends it.
+                rival.retire();
+            } else {
+                rival.close(CloseCode::Silent);
+            }
         }
         self.refresh();
     }
 }
 
+fn is_same_life(one: &Link, other: &Link) -> bool {
+    one.standing().incarnation == other.standing().incarnation
+}
+
 /// Ends `loser` in favour of `winner`: after its calls, unless it leads to a life of the node that
 /// is over.
 fn give_way(loser: &Arc<Link>, winner: &Link) {
-    let same_life = loser.standing().incarnation == winner.standing().incarnation;
-    if same_life || loser.is_draining() {
+    if is_same_life(loser, winner) || loser.is_draining() {
         loser.retire();
     } else {
         loser.close(CloseCode::Replaced);

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    application::{answer, read_on, transfer_on, transfer_v2_on},
+    application::{answer, large_on_primary, read_on, transfer_on, transfer_v2_on},
     calls::Plan,
     fleet::{Fleet, below},
 };
@@ -166,6 +166,50 @@ fn after_a_black_hole_calls_succeed_within_a_second_or_the_longest_backoff() {
     }
 }
 
+/// As long as QUIC itself gets over the outage: new calls are better off elsewhere meanwhile, those
+/// that are under way are not to be lost for that.
+#[test]
+fn large_calls_outlive_an_outage_in_their_midst() {
+    for (many, size, before, outage) in [
+        (230, 20_000, 300, 3),
+        (230, 20_000, 300, 5),
+        (230, 20_000, 40, 6),
+        (20, 1_000_000, 300, 5),
+    ] {
+        testing::simulate(1, async |network| {
+            network.set_conditions(Conditions {
+                delay: Duration::from_millis(75),
+                rate: Some(1_000_000),
+                ..Conditions::default()
+            });
+            let (fleet, from) = pair(&network).await;
+            // Which of two connections stays has to be settled.
+            sleep(SETTLED).await; // sleep: simulated
+            let mut calls = JoinSet::new();
+            for _ in 0..many {
+                let id = fleet.ledger.open(false);
+                let (ledger, from) = (fleet.ledger.clone(), from.clone());
+                calls.spawn(async move {
+                    let body = vec![7; size];
+                    let call = large_on_primary(id, &body).timeout(2 * SOON).via(&from);
+                    ledger.settle(id, &call.await, body);
+                });
+            }
+            sleep(Duration::from_millis(before)).await; // sleep: simulated
+            let [one, other] = [0, 1].map(|machine| fleet.machines[machine].host.clone());
+            network.partition(&[&one]);
+            sleep(Duration::from_secs(outage)).await; // sleep: simulated
+            network.join(&one, &other);
+            network.join(&other, &one);
+            while let Some(call) = calls.join_next().await {
+                call.expect("no call panics");
+            }
+            let sums = fleet.ledger.check();
+            assert_eq!(sums.right, many, "{outage} s after {before} ms: {sums:?}");
+        });
+    }
+}
+
 #[test]
 fn a_node_whose_address_changes_is_connected_again_within_seconds() {
     testing::simulate(1, async |network| {
@@ -304,6 +348,8 @@ async fn first_answer(fleet: &Fleet, from: &Node) -> Duration {
     }
 }
 
+/// Longer than two nodes take to find out which of two connections stays.
+const SETTLED: Duration = Duration::from_secs(15);
 /// What a call is given that meets a black hole.
 const PATIENCE: Duration = Duration::from_millis(900);
 /// Longer than anything here takes.
