@@ -237,6 +237,16 @@ impl Limits {
                 "is more than 1 GiB: a frame's length has 32 bits; send large things in pieces",
             ),
             (
+                self.control_size < CONTROLS,
+                "control_size",
+                "is less than 16 bytes: control messages carry numbers of up to 10",
+            ),
+            (
+                self.partial_frames < self.message_size,
+                "partial_frames",
+                "is less than `message_size`: the largest messages would never be read to their end; raise it, or lower the other",
+            ),
+            (
                 self.header_size < HEADS,
                 "header_size",
                 "is less than 512 bytes: the head of a request with a long name has 326",
@@ -257,9 +267,9 @@ impl Limits {
                 "is more than `incoming_buffers`, of which it is a part; lower it, or raise the other",
             ),
             (
-                self.keep_alive >= self.idle_timeout,
+                self.keep_alive >= self.idle_timeout || self.keep_alive > DAY,
                 "keep_alive",
-                "is not below `idle_timeout`: idle connections would be lost all the time; lower it, or raise the other",
+                "is not below `idle_timeout`, or more than a day: idle connections would be lost all the time; lower it, or raise the other",
             ),
             (
                 self.silence_suspect >= self.silence_lost,
@@ -299,6 +309,9 @@ const MESSAGES: usize = 1024 * MIB;
 /// The head of a request is at most 1 + 10 + 1 + 10 + 2 + 255 + 5 + 16 + 26 bytes (PROTOCOL.md,
 /// *Request*); rounded up.
 const HEADS: usize = 512;
+/// A control message that is neither a hello nor a catalogue has at most a number (PROTOCOL.md,
+/// *Control messages*); rounded up.
+const CONTROLS: usize = 16;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -313,7 +326,7 @@ mod tests {
     #[test]
     fn the_defaults_are_sound_and_nonsense_is_named() {
         assert_eq!(Limits::default().check(), Ok(()));
-        let nonsense: [(&str, Spoil); 7] = [
+        let nonsense: [(&str, Spoil); 10] = [
             ("message_size", |limits| limits.message_size = 0),
             ("message_size", |limits| limits.message_size = usize::MAX),
             ("handlers_per_peer", |limits| limits.handlers = 10),
@@ -321,6 +334,11 @@ mod tests {
             ("keep_alive", |limits| limits.keep_alive = Duration::MAX),
             ("redial_most", |limits| limits.redial_most = Duration::MAX),
             ("attempts", |limits| limits.attempts = 0),
+            ("control_size", |limits| limits.control_size = 2),
+            ("partial_frames", |limits| limits.message_size = 1024 * MIB),
+            ("keep_alive", |limits| {
+                (limits.idle_timeout, limits.keep_alive) = (Duration::MAX, Duration::MAX / 2);
+            }),
         ];
         for (field, spoil) in nonsense {
             let mut limits = Limits::default();
