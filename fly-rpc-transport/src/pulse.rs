@@ -11,8 +11,7 @@ pub(crate) struct Pulse {
     datagrams: u64,
     heard: Instant,
     pings: u64,
-    ever: Traffic,
-    lately: Traffic,
+    traffic: Traffic,
 }
 
 /// Bytes of UDP.
@@ -28,8 +27,7 @@ impl Pulse {
             datagrams: 0,
             heard: now,
             pings: 0,
-            ever: Traffic::default(),
-            lately: Traffic::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -39,15 +37,10 @@ impl Pulse {
             self.datagrams = stats.udp_rx.datagrams;
             self.heard = now;
         }
-        let ever = Traffic {
+        self.traffic = Traffic {
             received: stats.udp_rx.bytes,
             sent: stats.udp_tx.bytes,
         };
-        self.lately = Traffic {
-            received: ever.received.saturating_sub(self.ever.received),
-            sent: ever.sent.saturating_sub(self.ever.sent),
-        };
-        self.ever = ever;
         self.silence(now)
     }
 
@@ -56,9 +49,9 @@ impl Pulse {
         now.saturating_duration_since(self.heard)
     }
 
-    /// What passed between the last two observations.
-    pub(crate) fn lately(&self) -> Traffic {
-        self.lately
+    /// What had passed by the last observation.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     /// The number of the next ping.

@@ -226,7 +226,7 @@ async fn write_paced(
     chunks: &mut [Bytes],
     link: &Link,
 ) -> Result<(), CloseCode> {
-    let mut reading = Reading::begin();
+    let mut reading = Reading::begin(link);
     let mut rest = chunks;
     while !rest.is_empty() {
         match reading.write(stream.write_chunks(rest), link).await {

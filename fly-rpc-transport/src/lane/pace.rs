@@ -21,6 +21,8 @@ pub(super) struct Pace {
     since: Instant,
     /// Bytes of the frame by then; `None` while its head is awaited.
     body: Option<usize>,
+    /// Bytes that the connection had received by then.
+    received: u64,
     silence: Silence,
 }
 
@@ -37,10 +39,11 @@ pub(super) enum Lag {
 
 impl Pace {
     /// The pace of a frame that has just begun.
-    pub(super) fn of_frame() -> Self {
+    pub(super) fn of_frame(link: &Link) -> Self {
         Self {
             since: Instant::now(),
             body: None,
+            received: link.traffic().received,
             silence: Silence::default(),
         }
     }
@@ -54,7 +57,7 @@ impl Pace {
     ) -> Result<Result<Option<Chunk>, ReadError>, Lag> {
         let limits = link.limits();
         if self.body.is_none() && came >= limits.header_size {
-            (self.since, self.body) = (Instant::now(), Some(came));
+            self.start_over(Some(came), link);
         }
         let wait = match self.body {
             None => limits.header_wait,
@@ -67,25 +70,31 @@ impl Pace {
                 return Ok(read);
             }
             let now = Instant::now();
-            match self.body {
-                Some(before)
-                    if is_enough(came - before, now - self.since, limits.body_progress) =>
-                {
-                    (self.since, self.body) = (now, Some(came));
+            let time = now - self.since;
+            let received = link.traffic().received - self.received;
+            let before = self.body;
+            let makes = before.map_or(0, |before| came - before) as u64;
+            let verdict = if is_enough(makes.max(received), time, limits.body_progress) {
+                Verdict::StartOver
+            } else {
+                self.silence.judge(link)
+            };
+            match verdict {
+                Verdict::StartOver => {
+                    self.start_over(before.map(|_| came), link);
                     due = after(now, wait);
                 }
-                before => match self.silence.judge(link) {
-                    Verdict::StartOver => {
-                        (self.since, self.body) = (now, before.map(|_| came));
-                        due = after(now, wait);
-                    }
-                    Verdict::LookAgain => due = now + AGAIN,
-                    Verdict::Late if link.receives() => due = now + AGAIN,
-                    Verdict::Late if before.is_none() => return Err(Lag::Head),
-                    Verdict::Late => return Err(Lag::Body),
-                },
+                Verdict::LookAgain => due = now + AGAIN,
+                Verdict::Late if before.is_none() => return Err(Lag::Head),
+                Verdict::Late => return Err(Lag::Body),
             }
         }
+    }
+
+    fn start_over(&mut self, body: Option<usize>, link: &Link) {
+        self.since = Instant::now();
+        self.body = body;
+        self.received = link.traffic().received;
     }
 }
 
@@ -93,15 +102,18 @@ impl Pace {
 #[derive(Debug)]
 pub(super) struct Reading {
     since: Instant,
-    bytes: usize,
+    bytes: u64,
+    /// Bytes that the connection had sent by then.
+    sent: u64,
     silence: Silence,
 }
 
 impl Reading {
-    pub(super) fn begin() -> Self {
+    pub(super) fn begin(link: &Link) -> Self {
         Self {
             since: Instant::now(),
             bytes: 0,
+            sent: link.traffic().sent,
             silence: Silence::default(),
         }
     }
@@ -117,12 +129,13 @@ impl Reading {
         let mut due = after(self.since, limits.body_progress_window);
         loop {
             if let Ok(written) = timeout_at(due, &mut write).await {
-                self.bytes += written.as_ref().map_or(0, |written| written.bytes);
+                self.bytes += written.as_ref().map_or(0, |written| written.bytes as u64);
                 return Ok(written);
             }
             let now = Instant::now();
-            let is_enough = is_enough(self.bytes, now - self.since, limits.body_progress);
-            let verdict = if is_enough {
+            let sent = link.traffic().sent - self.sent;
+            let time = now - self.since;
+            let verdict = if is_enough(self.bytes.max(sent), time, limits.body_progress) {
                 Verdict::StartOver
             } else {
                 self.silence.judge(link)
@@ -130,10 +143,10 @@ impl Reading {
             match verdict {
                 Verdict::StartOver => {
                     (self.since, self.bytes) = (now, 0);
+                    self.sent = link.traffic().sent;
                     due = after(now, limits.body_progress_window);
                 }
                 Verdict::LookAgain => due = now + AGAIN,
-                Verdict::Late if link.sends() => due = now + AGAIN,
                 Verdict::Late => return Err(Lag::Answers),
             }
         }
@@ -181,7 +194,7 @@ impl Silence {
     }
 }
 
-fn is_enough(bytes: usize, time: Duration, per_second: usize) -> bool {
+fn is_enough(bytes: u64, time: Duration, per_second: usize) -> bool {
     bytes as f64 >= time.as_secs_f64() * per_second as f64
 }
 

@@ -102,7 +102,7 @@ impl ServedLane {
             let read = if came == 0 {
                 recv.read_chunk(usize::MAX, true).await
             } else {
-                let pace = pace.get_or_insert_with(Pace::of_frame);
+                let pace = pace.get_or_insert_with(|| Pace::of_frame(link));
                 match pace.read(&mut recv, came, link).await {
                     Ok(read) => read,
                     Err(lag) => {

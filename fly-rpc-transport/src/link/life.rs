@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time::Instant;
 
 use super::{Link, micros};
-use crate::{close::CloseCode, control::Control, lock::lock};
+use crate::{close::CloseCode, control::Control, lock::lock, pulse::Traffic};
 
 impl Link {
     /// Looks at the connection's signs of life; called about once a second. Returns true if the
@@ -54,15 +54,10 @@ impl Link {
         self.connection.stats().udp_rx.datagrams
     }
 
-    /// True if the connection lately received as much as one lane is asked for: what is slow is
-    /// then the way, not the peer.
-    pub(crate) fn receives(&self) -> bool {
-        lock(&self.pulse).lately().received >= self.limits.body_progress as u64
-    }
-
-    /// The same of what it sent.
-    pub(crate) fn sends(&self) -> bool {
-        lock(&self.pulse).lately().sent >= self.limits.body_progress as u64
+    /// What passed so far, as of the last look: when a lane is slow and this is not, the way is
+    /// narrow.
+    pub(crate) fn traffic(&self) -> Traffic {
+        lock(&self.pulse).traffic()
     }
 
     /// Asks for a sign of life; returns the number of the question.

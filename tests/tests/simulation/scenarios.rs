@@ -6,6 +6,7 @@ use fly_rpc::{
     Executed, Node, Target,
     testing::{self, Conditions, Host, Network},
 };
+use fly_rpc_tests::Log;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -207,6 +208,38 @@ fn large_calls_outlive_an_outage_in_their_midst() {
             let sums = fleet.ledger.check();
             assert_eq!(sums.right, many, "{outage} s after {before} ms: {sums:?}");
         });
+    }
+}
+
+#[test]
+fn on_a_narrow_way_no_lane_is_blamed() {
+    for (many, size, rate) in [(230, 50_000, 20_000), (30, 1_000_000, 100_000)] {
+        let (log, _guard) = Log::start();
+        testing::simulate(1, async |network| {
+            let (fleet, from) = pair(&network).await;
+            sleep(SETTLED).await; // sleep: simulated
+            network.set_conditions(Conditions {
+                delay: Duration::from_millis(75),
+                rate: Some(rate),
+                ..Conditions::default()
+            });
+            let mut calls = JoinSet::new();
+            for _ in 0..many {
+                let id = fleet.ledger.open(false);
+                let (ledger, from) = (fleet.ledger.clone(), from.clone());
+                calls.spawn(async move {
+                    let body = vec![7; size];
+                    // More than the way can carry by then.
+                    let call = large_on_primary(id, &body).timeout(5 * SOON).via(&from);
+                    ledger.settle(id, &call.await, body);
+                });
+            }
+            while let Some(call) = calls.join_next().await {
+                call.expect("no call panics");
+            }
+        });
+        let offences = log.lines("an offence");
+        assert!(offences.is_empty(), "{offences:#?}");
     }
 }
 
