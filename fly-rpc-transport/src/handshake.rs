@@ -6,7 +6,10 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use quinn::{ClientConfig, Connecting, Connection, ConnectionError, Incoming, ServerConfig};
+use quinn::{
+    ClientConfig, Connecting, Connection, ConnectionError, Incoming, ServerConfig,
+    TransportErrorCode,
+};
 use tokio::time::timeout;
 
 use crate::{
@@ -83,17 +86,17 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// True if somebody was there and one end did not accept the other.
+    /// True if somebody was there and one end did not accept the other. One that takes nobody just
+    /// now, because it drains or its address is crowded, is no such case.
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Certificate { .. }
-                | Self::Handshake {
-                    source: ConnectionError::ConnectionClosed(_),
-                    ..
-                }
-                | Self::Refused { .. }
-        )
+        match self {
+            Self::Certificate { .. } | Self::Refused { .. } => true,
+            Self::Handshake {
+                source: ConnectionError::ConnectionClosed(close),
+                ..
+            } => close.error_code != TransportErrorCode::CONNECTION_REFUSED,
+            _ => false,
+        }
     }
 
     /// True if the address is this node's own: dialling it again cannot help.

@@ -92,8 +92,8 @@ pub struct Limits {
     /// refused with `Overloaded`; an answer beyond is lost as one over the limit is.
     pub partial_frames: usize,
     /// What a peer may do within [`offence_window`](Self::offence_window) that no sound peer has a
-    /// reason for, per connection: frames that cannot be read or mean nothing, lanes reset, stopped,
-    /// unused or too slow. Default 200; beyond, the connection is closed with `ExcessiveLoad`.
+    /// reason for, per connection: frames that cannot be read or mean nothing, lanes reset, stopped
+    /// or unused. Default 200; beyond, the connection is closed with `ExcessiveLoad`.
     pub offences: u32,
     /// Time over which offences are counted. Default 10 s.
     pub offence_window: Duration,

@@ -274,14 +274,19 @@ impl Link {
         &self.half_read
     }
 
-    /// Notes that the peer did what no sound peer has a reason for; too often, and the connection is
-    /// closed.
+    /// Names in the log, at most once a second for each name, what the peer does.
+    pub(crate) fn complain(&self, what: &'static str) {
+        let now = Instant::now().into_std();
+        if let Some(left_out) = self.counters.offences.admit(what, now) {
+            tracing::warn!(peer = %self.node(), what, left_out, "a peer does what no sound one has a reason for");
+        }
+    }
+
+    /// The same, and counts it; too often, and the connection is closed.
     pub(crate) fn offence(&self, what: &'static str) {
         let limits = &self.limits;
         let now = Instant::now();
-        if let Some(left_out) = self.counters.offences.admit(what, now.into_std()) {
-            tracing::warn!(peer = %self.node(), what, left_out, "a peer does what no sound one has a reason for");
-        }
+        self.complain(what);
         if self
             .offences
             .is_one_too_many(now, limits.offences, limits.offence_window)

@@ -80,8 +80,10 @@ impl RemoteCall<'_> {
                 Err(error) => error,
             };
             tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
-            // A connection that was gone before it was used costs nobody anything.
-            attempts += u32::from(!matches!(error, RpcError::Unreachable { .. }));
+            // A connection that was gone before it was used costs nobody anything, and a node that
+            // drains says so once.
+            let is_free = matches!(error, RpcError::Unreachable { .. } | RpcError::Draining);
+            attempts += u32::from(!is_free);
             match error.executed() {
                 _ if attempts >= inner.limits.attempts => return Err(error),
                 // Nothing ran: whoever else can serve it is asked at once.

@@ -239,7 +239,7 @@ async fn write_paced(
             }
             Err(lag) => {
                 tracing::debug!(peer = %link.node(), %lag, "a lane is closed");
-                link.offence("answers were not read");
+                link.complain("answers were not read");
                 return Err(CloseCode::Slow);
             }
         }

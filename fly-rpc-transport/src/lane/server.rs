@@ -107,7 +107,8 @@ impl ServedLane {
                     Ok(read) => read,
                     Err(lag) => {
                         tracing::debug!(peer = %link.node(), %lag, "a lane is closed");
-                        link.offence("a request was not sent to its end");
+                        // No offence: a very narrow way may look the same.
+                        link.complain("a request was not sent to its end");
                         let _ = recv.stop(CloseCode::Slow.varint());
                         return Err(CloseCode::Slow);
                     }

@@ -158,7 +158,8 @@ fn members_that_send_a_byte_now_and_then_are_cut_and_honest_calls_do_not_notice(
             println!(
                 "O6: {count} connections x 10 lanes, a byte in 5 s: all cut after {longest:?}; honest p99 {before:?} before, {during:?} during"
             );
-            assert!(longest < Duration::from_secs(15), "{longest:?}");
+            // A machine that is busy for seconds is taken for an outage, and lanes are excused.
+            assert!(longest < Duration::from_secs(25), "{longest:?}");
         },
     );
 }
@@ -182,9 +183,10 @@ fn trickle((mut send, mut recv): (SendStream, RecvStream)) -> tokio::task::JoinH
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(Duration::from_secs(5));
         let sending = async {
-            loop {
+            // Together with the byte that opened the lane: a request of 64 KiB, as far as it comes.
+            for byte in [0, 1, 0, REQUEST].into_iter().chain(std::iter::repeat(0)) {
                 tick.tick().await;
-                let _ = send.write_all(&[0]).await;
+                let _ = send.write_all(&[byte]).await;
             }
         };
         tokio::select! {
