@@ -140,12 +140,12 @@ impl Endpoint {
 
     /// Its bounds.
     pub fn limits(&self) -> &Limits {
-        &self.inner.limits
+        self.inner.limits()
     }
 
     /// What this node says of itself.
     pub fn hello(&self) -> Hello {
-        read(&self.inner.hello).clone()
+        self.inner.hello()
     }
 
     /// The runtime that the endpoint runs on.
@@ -174,7 +174,7 @@ impl Endpoint {
         let inner = &self.inner;
         let quinn = read(&inner.quinn)
             .clone()
-            .filter(|_| !inner.draining.load(Ordering::Relaxed))
+            .filter(|_| !inner.is_draining())
             .ok_or(DialError::Stopped)?;
         let number = inner.dials.fetch_add(1, Ordering::Relaxed) + 1;
         let config = quic::client(&inner.identity, expected, &inner.limits);
@@ -257,19 +257,14 @@ impl Endpoint {
     /// Closes every connection at once and waits for nothing.
     #[cfg(feature = "sim")]
     pub fn abandon(&self) {
-        self.inner.draining.store(true, Ordering::Relaxed);
-        if let Some(quinn) = write(&self.inner.quinn).take() {
-            quinn.close(CloseCode::Shutdown.varint(), b"");
-        }
+        self.inner.shut();
     }
 
     /// Closes every connection and waits, for a moment, until the peers were told.
     pub async fn close(&self) {
-        self.inner.draining.store(true, Ordering::Relaxed);
-        let Some(quinn) = write(&self.inner.quinn).take() else {
+        let Some(quinn) = self.inner.shut() else {
             return;
         };
-        quinn.close(CloseCode::Shutdown.varint(), b"");
         // Bounded: a peer that is gone does not acknowledge that we go.
         let _ = tokio::time::timeout(FAREWELL, quinn.wait_idle()).await;
         // What still closes then does so unheard, and whoever still holds a connection does not
@@ -298,6 +293,14 @@ impl Inner {
 
     pub(crate) fn hello(&self) -> Hello {
         read(&self.hello).clone()
+    }
+
+    /// Takes nothing new and closes every connection; returns what is closing, the first time.
+    fn shut(&self) -> Option<quinn::Endpoint> {
+        self.draining.store(true, Ordering::Relaxed);
+        let quinn = write(&self.quinn).take()?;
+        quinn.close(CloseCode::Shutdown.varint(), b"");
+        Some(quinn)
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
@@ -333,7 +336,7 @@ impl Inner {
             join,
             on_news,
         );
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             link.announce_draining();
         }
         link
@@ -342,9 +345,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(quinn) = write(&self.quinn).take() {
-            quinn.close(CloseCode::Shutdown.varint(), b"");
-        }
+        self.shut();
     }
 }
 

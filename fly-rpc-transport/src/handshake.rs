@@ -126,11 +126,8 @@ pub(crate) async fn dial(
             address,
             reason: error.to_string(),
         })?;
-    let met = async {
-        let connection = handshake(connecting, address, limits).await?;
-        meet(&connection, address, hello, limits, counters, true).await
-    };
-    met.await.map_err(|error| named(error, &refusal, address))
+    let met = shake_and_meet(connecting, address, hello, limits, counters, true).await;
+    met.map_err(|error| named(error, &refusal, address))
 }
 
 /// Accepts a stranger's connection; an error is for the log.
@@ -145,11 +142,21 @@ pub(crate) async fn accept(
     let connecting = incoming
         .accept_with(config)
         .map_err(|source| DialError::Handshake { address, source })?;
-    let met = async {
-        let connection = handshake(connecting, address, limits).await?;
-        meet(&connection, address, hello, limits, counters, false).await
-    };
-    met.await.map_err(|error| named(error, &refusal, address))
+    let met = shake_and_meet(connecting, address, hello, limits, counters, false).await;
+    met.map_err(|error| named(error, &refusal, address))
+}
+
+/// What both ends do alike.
+async fn shake_and_meet(
+    connecting: Connecting,
+    address: SocketAddr,
+    hello: &Hello,
+    limits: &Limits,
+    counters: &Arc<Counters>,
+    dialled: bool,
+) -> Result<Introduction, DialError> {
+    let connection = handshake(connecting, address, limits).await?;
+    meet(&connection, address, hello, limits, counters, dialled).await
 }
 
 /// An error with what the certificate's verifier knew of it.
