@@ -19,8 +19,9 @@ use crate::{
     codec,
     context::CallContext,
     deadline,
-    fence::{discard, fence},
+    fence::discard,
     node::{Inner, Node},
+    payload,
     permits::Permit,
     registry::{Function, Pin as PinnedTo, Scope, Spec},
     run::{Arguments, RunError, run},
@@ -167,29 +168,24 @@ fn encode<T: Serialize>(
 ) -> ResponseFrame {
     let failed = answer.restart(Status::BadResponse);
     let before = answer.body().len();
-    let outcome = fence(|| codec::encode_into(&value, answer.body()));
+    let encode = || codec::encode_into(&value, answer.body());
+    let encoded = payload::encoded(spec, "an answer", encode);
     discard(value);
     let size = answer.body().len() - before;
-    match outcome {
-        Ok(Ok(())) if size <= bounds.answer => return answer,
-        Ok(Ok(())) => tracing::warn!(
+    if encoded.is_none() {
+        return failed;
+    }
+    if size > bounds.answer {
+        tracing::warn!(
             function = spec.name,
             version = spec.version,
             size,
             limit = bounds.answer,
             "an answer is too large"
-        ),
-        Ok(Err(error)) => {
-            tracing::error!(function = spec.name, version = spec.version, %error, "an answer cannot be encoded")
-        }
-        Err(panicked) => tracing::error!(
-            function = spec.name,
-            version = spec.version,
-            panic = panicked.message(),
-            "encoding an answer panicked"
-        ),
+        );
+        return failed;
     }
-    failed
+    answer
 }
 
 fn unknown_function(inner: &Inner, request: &Request) -> ResponseFrame {

@@ -34,10 +34,18 @@ pub(crate) fn through_the_codec<F: Function>(
     decode::<F>(&encoded.ok_or(RpcError::BadResponse)?, node)
 }
 
-/// `None` if it cannot be encoded, which is then in the log.
 fn to_bytes<T: Serialize>(value: &T, spec: &Spec, what: &'static str) -> Option<Bytes> {
-    match fence(|| codec::encode(value)) {
-        Ok(Ok(bytes)) => return Some(bytes),
+    encoded(spec, what, || codec::encode(value))
+}
+
+/// What `encode` gives; `None` if it fails or panics, which is then in the log.
+pub(crate) fn encoded<T>(
+    spec: &Spec,
+    what: &'static str,
+    encode: impl FnOnce() -> Result<T, codec::EncodeError>,
+) -> Option<T> {
+    match fence(encode) {
+        Ok(Ok(encoded)) => return Some(encoded),
         Ok(Err(error)) => {
             tracing::error!(function = spec.name, version = spec.version, %error, "{what} cannot be encoded")
         }
