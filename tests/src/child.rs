@@ -3,12 +3,13 @@
 //! The test gives commands, the process answers each when it has carried it out; so the test knows when something has
 //! happened, and nothing sleeps to synchronise.
 
-use std::{process::Stdio, time::Duration};
+use std::{io::BufRead, process::Stdio, time::Duration};
 
 use anyhow::{Context, ensure};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{self, ChildStdin, ChildStdout, Command},
+    sync::mpsc,
     time::timeout,
 };
 
@@ -185,6 +186,28 @@ impl Child {
         );
         Ok(())
     }
+}
+
+/// In the process: the commands, which are the lines of its standard input. When that ends, the test is gone, and so is
+/// the process.
+pub fn commands() -> mpsc::UnboundedReceiver<String> {
+    let (sender, commands) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            // Fails only when the process ends already.
+            let _ = sender.send(line);
+        }
+        std::process::exit(1);
+    });
+    commands
+}
+
+/// In the process: what its test put into the environment.
+///
+/// # Errors
+/// If it is not there.
+pub fn variable(name: &str) -> anyhow::Result<String> {
+    std::env::var(name).with_context(|| format!("{name} is not set: this program is run by a test"))
 }
 
 /// How long a command may take. The longest is to notice the dead: 12 s of silence, by default.

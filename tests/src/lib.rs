@@ -14,7 +14,7 @@ mod log;
 mod peer;
 mod probe;
 
-pub use child::Child;
+pub use child::{Child, commands, variable};
 pub use cluster::{Cluster, SOON};
 pub use log::Log;
 pub use peer::{Peer, contract_of};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fly_rpc::{Identity, Limits, Node, NodeId};
+use fly_rpc::{ClusterSecret, Identity, Limits, Node, NodeId, Target};
 use fly_rpc_transport::{
     Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Randomness,
     Request, RequestHead, Response, Served, Service, Status,
@@ -28,45 +28,47 @@ pub struct Peer {
 impl Peer {
     /// Joins the cluster with the catalogue of `like`, which it dials, and answers everything with this status.
     pub async fn join(cluster: &Cluster, id: &str, like: &Node, status: Status) -> Self {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let service = Fixed {
-            status,
-            asked: Arc::clone(&asked),
-        };
-        let node = NodeId::from(id);
-        let hello = Hello {
-            protocol: PROTOCOL_VERSIONS,
-            cluster: cluster.name().to_owned(),
-            node: node.clone(),
-            incarnation: 1,
-            region: "cdg".into(),
-            primary: "syd".into(),
-            build: "none".into(),
-            advertise: None,
-            dial: 0,
-            message_size: 4 << 20,
-            draining: false,
-            catalogue: Arc::new(Catalogue::new(offers(like))),
-        };
-        let identity = Identity::from_secret(cluster.secret(), None, cluster.name(), &node);
+        Self::join_changed(cluster, id, like, |_| (), status, b"").await
+    }
+
+    /// The same with the catalogue changed, and with a body behind the status.
+    pub async fn join_changed(
+        cluster: &Cluster,
+        id: &str,
+        like: &Node,
+        change: impl Fn(&mut Offer),
+        status: Status,
+        body: &[u8],
+    ) -> Self {
+        let service = Fixed::new(status, body);
+        let asked = Arc::clone(&service.asked);
+        let mut offers = offers(like);
+        offers.iter_mut().for_each(change);
         let mut limits = Limits::default();
         // It may say what an honest one may not.
         limits.message_size = 64 << 20;
-        let config = EndpointConfig {
-            socket: UdpSocket::bind("127.0.0.1:0").expect("a free port").into(),
-            randomness: Randomness::unforeseeable(),
-            identity: identity.expect("a sound secret"),
-            hello,
+        let endpoint = lone(
+            &cluster.secret(),
+            cluster.name(),
+            [id, id],
+            offers,
             limits,
-        };
-        let endpoint = Endpoint::start(config, Arc::new(service)).expect("a sound configuration");
+            service,
+        );
         endpoint.accept();
         endpoint
             .dial(like.local_addr(), None)
             .await
             .expect("a member");
-        like.wait_for(node, SOON).await.expect("connected");
+        like.wait_for(Target::from(&NodeId::from(id)), SOON)
+            .await
+            .expect("connected");
         Self { endpoint, asked }
+    }
+
+    /// Tells everybody that it serves nothing any more.
+    pub fn serve_nothing(&self) {
+        self.endpoint.set_catalogue(Catalogue::default());
     }
 
     /// How many requests reached it.
@@ -110,16 +112,61 @@ pub fn contract_of(node: &Node, function: &str) -> [u8; 16] {
     offer.expect("a function of the node").fingerprint
 }
 
+/// An endpoint in `cdg` whose certificate names the first of two nodes, and whose hello the second. It accepts nobody yet.
+pub(crate) fn lone(
+    secret: &ClusterSecret,
+    cluster: &str,
+    [certified, node]: [&str; 2],
+    offers: Vec<Offer>,
+    limits: Limits,
+    service: Fixed,
+) -> Endpoint {
+    let certified = NodeId::from(certified);
+    let identity = Identity::from_secret(secret.clone(), None, cluster, &certified);
+    let config = EndpointConfig {
+        socket: UdpSocket::bind("127.0.0.1:0").expect("a free port").into(),
+        randomness: Randomness::unforeseeable(),
+        identity: identity.expect("a sound secret"),
+        hello: Hello {
+            protocol: PROTOCOL_VERSIONS,
+            cluster: cluster.to_owned(),
+            node: node.into(),
+            incarnation: 1,
+            region: "cdg".into(),
+            primary: "syd".into(),
+            build: "none".into(),
+            advertise: None,
+            dial: 0,
+            message_size: 4 << 20,
+            draining: false,
+            catalogue: Arc::new(Catalogue::new(offers)),
+        },
+        limits,
+    };
+    Endpoint::start(config, Arc::new(service)).expect("a sound configuration")
+}
+
 /// Answers everything alike, and counts.
-struct Fixed {
+pub(crate) struct Fixed {
     status: Status,
+    body: Vec<u8>,
     asked: Arc<AtomicUsize>,
+}
+
+impl Fixed {
+    pub(crate) fn new(status: Status, body: &[u8]) -> Self {
+        Self {
+            status,
+            body: body.to_vec(),
+            asked: Arc::default(),
+        }
+    }
 }
 
 impl Service for Fixed {
     fn serve(&self, _link: &Arc<Link>, request: Request) -> Served {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        Served::Answer(request.respond(self.status))
+        Served::Answer(request.respond(self.status).with_detail(&self.body))
     }
 }
 

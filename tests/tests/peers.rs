@@ -1,19 +1,8 @@
 //! A node against peers that answer as no honest build would, or that mean something else by a name.
 
-use std::{
-    net::UdpSocket,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
-
-use fly_rpc::{Executed, Identity, Limits, Node, NodeId, RpcError, region_rpc};
-use fly_rpc_tests::{Cluster, SOON};
-use fly_rpc_transport::{
-    Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Randomness,
-    Request, Served, Service, Status,
-};
+use fly_rpc::{Executed, Node, RpcError, region_rpc};
+use fly_rpc_tests::{Cluster, Peer, SOON, contract_of};
+use fly_rpc_transport::{Offer, Status};
 
 #[region_rpc]
 fn double(number: u32) -> u32 {
@@ -40,93 +29,15 @@ fn describe(text: String, flag: bool, maybe: Option<u8>, mood: Mood) -> String {
     format!("{text} {flag} {maybe:?} {mood}")
 }
 
-/// Answers everything with one status and body, and counts how often it was asked.
-struct Fixed {
-    status: Status,
-    body: Vec<u8>,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Service for Fixed {
-    fn serve(&self, _link: &Arc<Link>, request: Request) -> Served {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        Served::Answer(request.respond(self.status).with_detail(&self.body))
-    }
-}
-
-/// A peer in `cdg` whose catalogue is that of `like`, changed, and which answers everything alike.
-fn peer(
-    cluster: &Cluster,
-    like: &Node,
-    change: impl Fn(&mut Offer),
-    status: Status,
-    body: &[u8],
-) -> (Endpoint, Arc<AtomicUsize>) {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let service = Fixed {
-        status,
-        body: body.to_vec(),
-        asked: Arc::clone(&asked),
-    };
-    let node = NodeId::from("peer");
-    let mut offers = offers_of(like);
-    offers.iter_mut().for_each(change);
-    let hello = Hello {
-        protocol: PROTOCOL_VERSIONS,
-        cluster: cluster.name().to_owned(),
-        node: node.clone(),
-        incarnation: 1,
-        region: "cdg".into(),
-        primary: "syd".into(),
-        build: "dishonest".into(),
-        advertise: None,
-        dial: 0,
-        message_size: 1 << 20,
-        draining: false,
-        catalogue: Arc::new(Catalogue::new(offers)),
-    };
-    let identity =
-        Identity::from_secret(cluster.secret(), None, cluster.name(), &node).expect("sound");
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    let config = EndpointConfig {
-        socket: socket.into(),
-        randomness: Randomness::unforeseeable(),
-        identity,
-        hello,
-        limits: Limits::default(),
-    };
-    let endpoint = Endpoint::start(config, Arc::new(service)).expect("started");
-    endpoint.accept();
-    (endpoint, asked)
-}
-
-/// The offers of a node, with their fingerprints, as another endpoint sees them.
-fn offers_of(node: &Node) -> Vec<Offer> {
-    node.catalogue()
-        .into_iter()
-        .map(|function| Offer {
-            name: function.name,
-            version: function.version,
-            fingerprint: function.fingerprint.to_bytes(),
-            contract: function.contract,
-        })
-        .collect()
-}
-
 async fn connected(
     cluster: &Cluster,
     change: impl Fn(&mut Offer),
     status: Status,
     body: &[u8],
-) -> (Node, Endpoint, Arc<AtomicUsize>) {
+) -> (Node, Peer) {
     let node = cluster.node("honest", "syd").await;
-    let (endpoint, asked) = peer(cluster, &node, change, status, body);
-    endpoint
-        .dial(node.local_addr(), None)
-        .await
-        .expect("a member");
-    node.wait_for("cdg", SOON).await.expect("connected");
-    (node, endpoint, asked)
+    let peer = Peer::join_changed(cluster, "peer", &node, change, status, body).await;
+    (node, peer)
 }
 
 #[tokio::test]
@@ -136,7 +47,7 @@ async fn another_contract_under_the_same_name_and_version_is_refused_before_anyt
         offer.fingerprint[0] ^= 1;
         offer.contract = "double@1(number: u64) -> u64".into();
     };
-    let (node, _peer, asked) = connected(&cluster, change, Status::Ok, &[1]).await;
+    let (node, peer) = connected(&cluster, change, Status::Ok, &[1]).await;
     let error = double_on("cdg", 2)
         .via(&node)
         .await
@@ -159,17 +70,14 @@ async fn another_contract_under_the_same_name_and_version_is_refused_before_anyt
             "double@1(number: u64) -> u64"
         )
     );
-    assert_eq!(
-        (error.executed(), asked.load(Ordering::Relaxed)),
-        (Executed::No, 0)
-    );
+    assert_eq!((error.executed(), peer.asked()), (Executed::No, 0));
 }
 
 #[tokio::test]
 async fn a_request_with_another_contract_is_refused_by_the_server_too() {
     let cluster = Cluster::new();
-    let (node, peer, _) = connected(&cluster, |_| (), Status::Ok, &[]).await;
-    let link = peer.links()[0].clone();
+    let (node, peer) = connected(&cluster, |_| (), Status::Ok, &[]).await;
+    let link = peer.link();
     let head = fly_rpc_transport::RequestHead {
         function: "double",
         version: 1,
@@ -200,7 +108,7 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
         (Status::UnknownFunction, &[1, 0, 0, 0][..])
     );
     let late = fly_rpc_transport::RequestHead {
-        contract: offers_of(&node)[0].fingerprint,
+        contract: contract_of(&node, "double"),
         ..head
     };
     let response = link
@@ -215,14 +123,12 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
 #[tokio::test]
 async fn arguments_that_are_no_values_are_refused_and_ninety_nine_others_are_served() {
     let cluster = Cluster::new();
-    let (node, peer, _) = connected(&cluster, |_| (), Status::Ok, &[]).await;
-    let link = peer.links()[0].clone();
-    let offers = offers_of(&node);
-    let offer = offers.iter().find(|offer| offer.name == "describe");
+    let (node, peer) = connected(&cluster, |_| (), Status::Ok, &[]).await;
+    let link = peer.link();
     let head = fly_rpc_transport::RequestHead {
         function: "describe",
         version: 1,
-        contract: offer.expect("it is served").fingerprint,
+        contract: contract_of(&node, "describe"),
         trace: None,
     };
     let sound: &[u8] = &[1, b'a', 1, 0, 1];
@@ -263,14 +169,14 @@ fn bytes_of(bytes: &'static [u8]) -> bytes::Bytes {
 async fn an_answer_that_cannot_be_decoded_is_a_bad_response_and_the_connection_lives() {
     for body in [&[][..], &[0xff; 11][..], &[1, 2, 3][..]] {
         let cluster = Cluster::new();
-        let (node, _peer, asked) = connected(&cluster, |_| (), Status::Ok, body).await;
+        let (node, peer) = connected(&cluster, |_| (), Status::Ok, body).await;
         for round in 1..=3 {
             let error = double_on("cdg", 2).via(&node).await.expect_err("garbage");
             assert!(
                 matches!(error, RpcError::BadResponse) && error.executed() == Executed::Yes,
                 "{error}"
             );
-            assert_eq!(asked.load(Ordering::Relaxed), round, "never asked twice");
+            assert_eq!(peer.asked(), round, "never asked twice");
         }
     }
 }
@@ -278,7 +184,7 @@ async fn an_answer_that_cannot_be_decoded_is_a_bad_response_and_the_connection_l
 #[tokio::test]
 async fn a_claim_of_a_billion_elements_is_refused_without_taking_their_memory() {
     let cluster = Cluster::new();
-    let (node, _peer, _) = connected(
+    let (node, _peer) = connected(
         &cluster,
         |_| (),
         Status::Ok,
@@ -298,10 +204,10 @@ async fn a_status_of_a_newer_build_still_tells_whether_the_function_ran() {
         (128, Executed::Unknown),
     ] {
         let cluster = Cluster::new();
-        let (node, _peer, asked) = connected(&cluster, |_| (), Status::from_byte(byte), b"?").await;
+        let (node, peer) = connected(&cluster, |_| (), Status::from_byte(byte), b"?").await;
         let error = double_on("cdg", 2).via(&node).await.expect_err("no value");
         assert_eq!(
-            (error.executed(), asked.load(Ordering::Relaxed)),
+            (error.executed(), peer.asked()),
             (executed, 1),
             "{byte}: {error}"
         );
@@ -311,15 +217,14 @@ async fn a_status_of_a_newer_build_still_tells_whether_the_function_ran() {
 #[tokio::test]
 async fn a_stale_picture_is_corrected_by_the_answer() {
     let cluster = Cluster::new();
-    let (node, peer, asked) =
-        connected(&cluster, |_| (), Status::UnknownFunction, &[3, 0, 0, 0, 9]).await;
+    let (node, peer) = connected(&cluster, |_| (), Status::UnknownFunction, &[3, 0, 0, 0, 9]).await;
     let error = double_on("cdg", 2).via(&node).await.expect_err("it lied");
     assert!(
         matches!(&error, RpcError::FunctionUnavailable { offered, .. } if *offered == [3]),
         "{error}"
     );
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
-    peer.set_catalogue(Catalogue::default());
+    assert_eq!(peer.asked(), 1);
+    peer.serve_nothing();
     let corrected = async {
         loop {
             let error = double_on("cdg", 2)
@@ -335,13 +240,13 @@ async fn a_stale_picture_is_corrected_by_the_answer() {
     tokio::time::timeout(SOON, corrected)
         .await
         .expect("the news arrives");
-    let before = asked.load(Ordering::Relaxed);
+    let before = peer.asked();
     double_on("cdg", 2)
         .via(&node)
         .await
         .expect_err("nothing is served");
     assert_eq!(
-        asked.load(Ordering::Relaxed),
+        peer.asked(),
         before,
         "it is not asked for what it says it lacks"
     );

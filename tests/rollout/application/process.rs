@@ -1,17 +1,11 @@
 //! The life of one process: it starts a node, does what the lines of its standard input say, and answers each.
 
-use std::{
-    env,
-    io::{self, BufRead},
-    path::Path,
-    process, thread,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use fly_rpc::{Node, PeerState};
-use fly_rpc_tests::{fleet::Build, history::Journal};
-use tokio::{sync::mpsc, time::sleep};
+use fly_rpc_tests::{commands, fleet::Build, history::Journal, variable};
+use tokio::time::sleep;
 
 use super::{shop::Shop, traffic::Traffic};
 
@@ -87,24 +81,6 @@ async fn stop(node: &Node, traffic: &mut Traffic) -> anyhow::Result<()> {
     ensure!(report.is_clean(), "{report}");
     println!("done");
     Ok(())
-}
-
-/// The lines of the standard input. When it ends, the test is gone, and so is this process.
-fn commands() -> mpsc::UnboundedReceiver<String> {
-    let (sender, commands) = mpsc::unbounded_channel();
-    thread::spawn(move || {
-        for line in io::stdin().lock().lines().map_while(Result::ok) {
-            // Fails only when the process ends already.
-            let _ = sender.send(line);
-        }
-        process::exit(1);
-    });
-    commands
-}
-
-fn variable(name: &str) -> anyhow::Result<String> {
-    env::var(name)
-        .with_context(|| format!("{name} is not set: this program is run by the roll-out test"))
 }
 
 /// How often the peers are looked at.

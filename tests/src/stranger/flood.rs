@@ -4,18 +4,14 @@ use std::{
     io::{BufRead, ErrorKind, Write},
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
-    process::Stdio,
     sync::mpsc,
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-};
+use tokio::process::Command;
 
 use super::initial::{Initial, client_hello};
+use crate::Child;
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +53,7 @@ pub struct Tally {
 
 /// The process that floods. It is killed when this is dropped, and ends by itself when the test does.
 #[derive(Debug)]
-pub struct Flooder {
-    child: Child,
-    commands: ChildStdin,
-    tallies: Lines<BufReader<ChildStdout>>,
-}
+pub struct Flooder(Child);
 
 impl Flooder {
     /// Starts the process, which waits. It sends at most `rate` datagrams a second to `address`, from `sources` addresses.
@@ -75,26 +67,16 @@ impl Flooder {
         sources: u16,
         rate: u32,
     ) -> anyhow::Result<Self> {
-        let mut child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .args([format!("{flood:?}"), address.to_string()])
-            .args([sources.to_string(), rate.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("the flooder cannot be run")?;
-        let commands = child.stdin.take().context("a standard input")?;
-        let tallies = child.stdout.take().context("a standard output")?;
-        Ok(Self {
-            child,
-            commands,
-            tallies: BufReader::new(tallies).lines(),
-        })
+            .args([sources.to_string(), rate.to_string()]);
+        Ok(Self(Child::spawn("the flooder", &mut command)?))
     }
 
     /// The id of the process.
     pub fn process(&self) -> Option<u32> {
-        self.child.id()
+        self.0.process()
     }
 
     /// Lets it send there from now on; returns what went over the wire before.
@@ -102,9 +84,8 @@ impl Flooder {
     /// # Errors
     /// If it has ended.
     pub async fn turn(&mut self, to: Aim) -> anyhow::Result<Tally> {
-        let command = format!("{to:?}\n");
-        self.commands.write_all(command.as_bytes()).await?;
-        let line = self.tallies.next_line().await?.context("it ended")?;
+        self.0.tell(&format!("{to:?}")).await?;
+        let line = self.0.answer().await?;
         let numbers: Result<Vec<u64>, _> = line.split(' ').map(str::parse).collect();
         let &[
             micros,

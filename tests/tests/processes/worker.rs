@@ -3,18 +3,12 @@
 mod desk;
 mod traffic;
 
-use std::{
-    env,
-    io::{self, BufRead},
-    path::Path,
-    process, thread,
-    time::Duration,
-};
+use std::{env, path::Path, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use fly_rpc::{Node, NodeId, PeerState, Target};
-use fly_rpc_tests::{fleet::Build, history::Journal};
-use tokio::{sync::mpsc, time::interval};
+use fly_rpc_tests::{commands, fleet::Build, history::Journal, variable};
+use tokio::time::interval;
 
 use desk::{Desk, Order};
 use traffic::Traffic;
@@ -96,23 +90,6 @@ async fn stop(node: &Node, traffic: &mut Traffic) -> anyhow::Result<()> {
     node.shutdown().await;
     println!("{report}");
     Ok(())
-}
-
-/// The lines of the standard input. When it ends, the test is gone, and so is this process.
-fn commands() -> mpsc::UnboundedReceiver<String> {
-    let (sender, commands) = mpsc::unbounded_channel();
-    thread::spawn(move || {
-        for line in io::stdin().lock().lines().map_while(Result::ok) {
-            // Fails only when the process ends already.
-            let _ = sender.send(line);
-        }
-        process::exit(1);
-    });
-    commands
-}
-
-fn variable(name: &str) -> anyhow::Result<String> {
-    env::var(name).with_context(|| format!("{name} is not set: this program is run by a test"))
 }
 
 /// How often the peers are looked at.
