@@ -1,2 +1,4 @@
+//! Certificates of strangers. What must hold is in `README.md`.
+
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fly_rpc_transport::fuzzing::certificate(data));

@@ -1,2 +1,4 @@
+//! A stream, cut anywhere, under any limit. What must hold is in `README.md`.
+
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fly_rpc_transport::fuzzing::frames(data));

@@ -1,2 +1,4 @@
+//! Hellos, catalogues and control messages. What must hold is in `README.md`.
+
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fly_rpc_transport::fuzzing::hello(data));

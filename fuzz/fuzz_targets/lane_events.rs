@@ -1,2 +1,4 @@
+//! Everything that can happen to a lane, in any order. What must hold is in `README.md`.
+
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fly_rpc_transport::fuzzing::lane_events(data));
