@@ -6,9 +6,9 @@
 use std::sync::{Arc, Weak};
 
 use quinn::Incoming;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{runtime::Handle, sync::Semaphore, time::Instant};
 
-use crate::{endpoint::Inner, handshake, limits::Limits, visitors::Visitors};
+use crate::{endpoint::Inner, handshake, limits::Limits, reactor::Reactor, visitors::Visitors};
 
 /// Accepts until the endpoint is closed.
 pub(crate) async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
@@ -48,11 +48,12 @@ pub(crate) async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
             }
         };
         tokio::spawn(async move {
+            let reactor = Reactor::start(&Handle::current());
             let (hello, config) = (inner.hello(), inner.server_of_one());
-            let counters = inner.counters();
-            let shaken = handshake::accept(incoming, config, &hello, inner.limits(), counters);
+            let (limits, counters) = (inner.limits(), inner.counters());
+            let shaken = handshake::accept(incoming, &reactor, config, &hello, limits, counters);
             let link = match shaken.await {
-                Ok(introduction) => inner.join(introduction),
+                Ok(introduction) => inner.join(introduction, reactor),
                 Err(error) => return counters.refusals.failed(address, &error),
             };
             drop((permit, inner));

@@ -25,6 +25,7 @@ use crate::{
     peers::Peers,
     quic,
     randomness::Randomness,
+    reactor::Reactor,
     refusals::Refusals,
     service::Service,
     socket::{self, Socket},
@@ -180,8 +181,10 @@ impl Endpoint {
         let config = quic::client(&inner.identity, expected, &inner.limits);
         let mut hello = self.hello();
         hello.dial = number;
+        let reactor = Reactor::start(&inner.runtime);
         let dialled = handshake::dial(
             &quinn,
+            &reactor,
             config,
             address,
             &hello,
@@ -189,7 +192,7 @@ impl Endpoint {
             &inner.counters,
         )
         .await;
-        Ok(inner.join(dialled?))
+        Ok(inner.join(dialled?, reactor))
     }
 
     /// The link to each connected node, ordered by node id.
@@ -312,7 +315,7 @@ impl Inner {
         quic::server_of_one(&self.server, &self.identity)
     }
 
-    pub(crate) fn join(&self, introduction: Introduction) -> Arc<Link> {
+    pub(crate) fn join(&self, introduction: Introduction, reactor: Reactor) -> Arc<Link> {
         let serving = self.peers.serving(&introduction.hello.node);
         let peers = Arc::downgrade(&self.peers);
         let on_news = move || {
@@ -326,13 +329,12 @@ impl Inner {
         };
         let service = Arc::clone(&self.service);
         let limits = Arc::clone(&self.limits);
-        let runtime = &self.runtime;
         let link = Link::start(
             introduction,
             serving,
             service,
             limits,
-            runtime,
+            reactor,
             join,
             on_news,
         );

@@ -20,6 +20,7 @@ use crate::{
     limits::Limits,
     link::Introduction,
     name::NodeId,
+    reactor::Reactor,
     tie_break::Standing,
     tls::SERVER_NAME,
     wire::{Hello, HelloError},
@@ -111,17 +112,18 @@ impl DialError {
     }
 }
 
-/// Dials and introduces this node.
+/// Dials and introduces this node; `reactor` drives the connection.
 pub(crate) async fn dial(
     endpoint: &quinn::Endpoint,
+    reactor: &Reactor,
     (config, refusal): (ClientConfig, KeptReason),
     address: SocketAddr,
     hello: &Hello,
     limits: &Limits,
     counters: &Arc<Counters>,
 ) -> Result<Introduction, DialError> {
-    let connecting = endpoint
-        .connect_with(config, address, SERVER_NAME)
+    let connecting = reactor
+        .adopt(|| endpoint.connect_with(config, address, SERVER_NAME))
         .map_err(|error| DialError::Address {
             address,
             reason: error.to_string(),
@@ -130,17 +132,18 @@ pub(crate) async fn dial(
     met.map_err(|error| named(error, &refusal, address))
 }
 
-/// Accepts a stranger's connection; an error is for the log.
+/// Accepts a stranger's connection, which `reactor` drives; an error is for the log.
 pub(crate) async fn accept(
     incoming: Incoming,
+    reactor: &Reactor,
     (config, refusal): (Arc<ServerConfig>, KeptReason),
     hello: &Hello,
     limits: &Limits,
     counters: &Arc<Counters>,
 ) -> Result<Introduction, DialError> {
     let address = incoming.remote_address();
-    let connecting = incoming
-        .accept_with(config)
+    let connecting = reactor
+        .adopt(|| incoming.accept_with(config))
         .map_err(|source| DialError::Handshake { address, source })?;
     let met = shake_and_meet(connecting, address, hello, limits, counters, false).await;
     met.map_err(|error| named(error, &refusal, address))

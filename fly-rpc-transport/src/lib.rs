@@ -31,6 +31,7 @@ mod peers;
 mod pulse;
 mod quic;
 mod randomness;
+mod reactor;
 mod refusals;
 mod service;
 mod socket;

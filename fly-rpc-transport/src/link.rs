@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use quinn::{Connection, SendStream};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     close::CloseCode,
@@ -27,6 +27,7 @@ use crate::{
     name::{NodeId, Region},
     offences::Offences,
     pulse::Pulse,
+    reactor::Reactor,
     service::Service,
     tie_break::Standing,
     watch,
@@ -45,6 +46,7 @@ pub struct Link {
     limits: Arc<Limits>,
     counters: Arc<Counters>,
     lanes: LaneSet,
+    reactor: Reactor,
     control: ControlSender,
     in_flight: Arc<AtomicUsize>,
     serving: Arc<AtomicUsize>,
@@ -95,7 +97,7 @@ pub(crate) struct Introduction {
 }
 
 impl Link {
-    /// Makes a link, introduces it with `join`, and starts the tasks that keep it, on `runtime`.
+    /// Makes a link, introduces it with `join`, and has `reactor` keep it.
     /// The peer hears nothing from it before it has joined. `serving` counts the handlers that run
     /// for this peer, over all its links.
     pub(crate) fn start(
@@ -103,7 +105,7 @@ impl Link {
         serving: Arc<AtomicUsize>,
         service: Arc<dyn Service>,
         limits: Arc<Limits>,
-        runtime: &Handle,
+        reactor: Reactor,
         join: impl FnOnce(&Arc<Self>),
         on_news: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -125,10 +127,11 @@ impl Link {
             dialled,
             lanes: LaneSet::new(
                 connection.clone(),
-                runtime.clone(),
+                reactor.clone(),
                 Arc::clone(&limits),
                 Arc::clone(&counters),
             ),
+            reactor: reactor.clone(),
             half_read: HalfRead::new(limits.partial_frames),
             offences: Offences::new(Instant::now()),
             limits,
@@ -146,7 +149,7 @@ impl Link {
         });
         join(&link);
         let kept = Arc::clone(&link);
-        runtime.spawn(async move {
+        reactor.spawn(async move {
             let live = async {
                 tokio::join!(
                     kept.read_control(control, &on_news),
@@ -423,7 +426,7 @@ impl Link {
 
     async fn accept_lanes(self: &Arc<Self>, service: Arc<dyn Service>) {
         while let Ok((send, recv)) = self.connection.accept_bi().await {
-            tokio::spawn(serve_lane(
+            self.reactor.spawn(serve_lane(
                 Arc::clone(self),
                 Arc::clone(&service),
                 send,

@@ -14,6 +14,8 @@ use quinn::{
     udp::{RecvMeta, Transmit},
 };
 
+use crate::reactor::Drivers;
+
 /// A bound socket.
 #[derive(Debug)]
 pub struct Socket(Kind);
@@ -37,7 +39,7 @@ impl Socket {
         config: quinn::EndpointConfig,
         server: quinn::ServerConfig,
     ) -> io::Result<quinn::Endpoint> {
-        let runtime = Arc::new(quinn::TokioRuntime);
+        let runtime = Arc::new(Drivers);
         match self.0 {
             Kind::Udp(socket) => {
                 enlarge_buffers(&socket);

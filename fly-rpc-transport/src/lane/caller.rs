@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::sync::Notify;
 
 use super::{
     calls::{Calls, Rejected},
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     close::CloseCode,
     lock::lock,
+    reactor::Reactor,
     wire::{Assembler, FrameKind, RequestHead, Response, cancel_frame},
 };
 
@@ -64,9 +65,9 @@ impl CallerLane {
         }
     }
 
-    /// Starts the two tasks of a fresh lane on `runtime`.
+    /// Has `reactor` write and read a fresh lane.
     pub(crate) fn start(
-        runtime: &Handle,
+        reactor: &Reactor,
         send: SendStream,
         recv: RecvStream,
         answers: Answers,
@@ -74,9 +75,9 @@ impl CallerLane {
     ) -> Arc<Self> {
         let lane = Arc::new(Self::new(bulk));
         let writer = Arc::clone(&lane);
-        runtime.spawn(async move { writer.outbox.write_to(send, None).await });
+        reactor.spawn(async move { writer.outbox.write_to(send, None).await });
         let reader = Arc::clone(&lane);
-        runtime.spawn(async move {
+        reactor.spawn(async move {
             reader.read_answers(recv, answers).await;
             reader.end();
         });

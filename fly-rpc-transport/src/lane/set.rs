@@ -6,7 +6,6 @@ use std::{
 };
 
 use quinn::Connection;
-use tokio::runtime::Handle;
 
 use super::{
     caller::{Answers, CallerLane, NotSent},
@@ -16,6 +15,7 @@ use crate::{
     counters::Counters,
     limits::Limits,
     lock::lock,
+    reactor::Reactor,
     wire::{Assembler, HalfRead},
 };
 
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct LaneSet {
     connection: Connection,
-    runtime: Handle,
+    reactor: Reactor,
     limits: Arc<Limits>,
     counters: Arc<Counters>,
     /// The memory of answers that are half-read.
@@ -40,13 +40,13 @@ struct Open {
 impl LaneSet {
     pub(crate) fn new(
         connection: Connection,
-        runtime: Handle,
+        reactor: Reactor,
         limits: Arc<Limits>,
         counters: Arc<Counters>,
     ) -> Self {
         Self {
             connection,
-            runtime,
+            reactor,
             half_read: HalfRead::new(limits.partial_frames),
             limits,
             counters,
@@ -149,7 +149,7 @@ impl LaneSet {
             assembler: Assembler::sharing(self.limits.frame_size(), share).counting(&self.counters),
             limit: self.limits.message_size,
         };
-        let lane = CallerLane::start(&self.runtime, send, recv, answers, bulk);
+        let lane = CallerLane::start(&self.reactor, send, recv, answers, bulk);
         open.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }

@@ -1,0 +1,172 @@
+//! One task for each connection: QUIC's own driver, the control stream and every lane are polled by
+//! it, one after the other.
+//!
+//! They share the connection's lock and wake each other at every packet. As tasks of their own, the
+//! workers of a runtime would poll them beside each other, wait for that lock and wake each other's
+//! threads for work that takes a microsecond. What runs for long, or waits, belongs in a task of its
+//! own: handlers get one, callers have theirs.
+
+use std::{
+    cell::RefCell, fmt, future::Future, io, net::UdpSocket, pin::Pin, sync::Arc, time::Instant,
+};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use quinn::{AsyncTimer, AsyncUdpSocket, TokioRuntime};
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+};
+
+/// The task of one connection. It ends when every handle is dropped and all its work is done.
+#[derive(Clone)]
+pub(crate) struct Reactor {
+    work: UnboundedSender<Work>,
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Reactor {
+    /// Starts the task of a connection that is about to be made, on `runtime`.
+    pub(crate) fn start(runtime: &Handle) -> Self {
+        let (work, more) = mpsc::unbounded_channel();
+        runtime.spawn(react(more));
+        Self { work }
+    }
+
+    /// Has `work` polled by this task.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.take(Box::pin(work));
+    }
+
+    /// Runs `connect`; the driver of the connection that it makes is polled by this task.
+    pub(crate) fn adopt<T>(&self, connect: impl FnOnce() -> T) -> T {
+        ADOPTING.with(|adopting| adopting.replace(Some(self.clone())));
+        let connection = connect();
+        ADOPTING.with(|adopting| adopting.replace(None));
+        connection
+    }
+
+    fn take(&self, work: Work) {
+        // Fails only once the runtime stops, and all that runs on it with it.
+        let _ = self.work.send(work);
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reactor")
+    }
+}
+
+async fn react(mut more: UnboundedReceiver<Work>) {
+    let mut all = FuturesUnordered::new();
+    let mut is_open = true;
+    while is_open || !all.is_empty() {
+        tokio::select! {
+            biased;
+            work = more.recv(), if is_open => match work {
+                Some(work) => all.push(work),
+                None => is_open = false,
+            },
+            Some(()) = all.next() => {}
+        }
+    }
+}
+
+thread_local! {
+    /// Whom the connection that this thread makes just now belongs to.
+    static ADOPTING: RefCell<Option<Reactor>> = const { RefCell::new(None) };
+}
+
+/// tokio, as far as quinn needs it; drivers of connections go where they belong.
+#[derive(Debug)]
+pub(crate) struct Drivers;
+
+impl quinn::Runtime for Drivers {
+    fn spawn(&self, driver: Work) {
+        match ADOPTING.with(|adopting| adopting.borrow().clone()) {
+            Some(reactor) => reactor.take(driver),
+            // The endpoint's: it serves all connections and belongs to none.
+            None => TokioRuntime.spawn(driver),
+        }
+    }
+
+    fn new_timer(&self, end: Instant) -> Pin<Box<dyn AsyncTimer>> {
+        TokioRuntime.new_timer(end)
+    }
+
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        TokioRuntime.wrap_udp_socket(socket)
+    }
+
+    fn now(&self) -> Instant {
+        TokioRuntime.now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use quinn::Runtime;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_one_reactor_polls_never_runs_at_the_same_time() {
+        let reactor = Reactor::start(&Handle::current());
+        let (alone, rounds) = (Arc::new(Mutex::new(())), Arc::new(AtomicUsize::new(0)));
+        let (done, mut all_done) = mpsc::channel::<()>(1);
+        for _ in 0..4 {
+            let (alone, rounds, done) = (Arc::clone(&alone), Arc::clone(&rounds), done.clone());
+            reactor.spawn(async move {
+                for _ in 0..1000 {
+                    assert!(alone.try_lock().is_ok(), "another is polled just now");
+                    rounds.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+                drop(done);
+            });
+        }
+        drop(done);
+        assert_eq!(all_done.recv().await, None);
+        assert_eq!(rounds.load(Ordering::Relaxed), 4000);
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_is_spawned_while_a_connection_is_made_is_adopted() {
+        let reactor = Reactor::start(&Handle::current());
+        let driver_in_task = |spawn: &dyn Fn(Work)| {
+            let (tell, told) = oneshot::channel();
+            spawn(Box::pin(async move {
+                let _ = tell.send(tokio::task::id());
+            }));
+            told
+        };
+        let own = driver_in_task(&|work| reactor.take(work)).await;
+        let adopted = driver_in_task(&|work| reactor.adopt(|| Drivers.spawn(work))).await;
+        let other = driver_in_task(&|work| Drivers.spawn(work)).await;
+        assert_eq!(adopted, own);
+        assert_ne!(other, own);
+    }
+
+    #[tokio::test]
+    async fn a_reactor_ends_with_its_last_handle_and_its_last_work() {
+        let (work, more) = mpsc::unbounded_channel();
+        let task = tokio::spawn(react(more));
+        let reactor = Reactor { work };
+        let (finish, finished) = oneshot::channel::<()>();
+        reactor.spawn(async move {
+            let _ = finished.await;
+        });
+        drop(reactor);
+        tokio::task::yield_now().await;
+        assert!(!task.is_finished());
+        drop(finish);
+        assert!(task.await.is_ok());
+    }
+}
