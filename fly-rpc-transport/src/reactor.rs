@@ -4,7 +4,8 @@
 //! They share the connection's lock and wake each other at every packet. As tasks of their own, the
 //! workers of a runtime would poll them beside each other, wait for that lock and wake each other's
 //! threads for work that takes a microsecond. What runs for long, or waits, belongs in a task of its
-//! own: handlers get one, callers have theirs.
+//! own: handlers get one, callers have theirs. A runtime of one thread polls one thing at a time
+//! anyway: there each gets its task.
 
 use std::{
     cell::RefCell, fmt, future::Future, io, net::UdpSocket, pin::Pin, sync::Arc, time::Instant,
@@ -13,32 +14,41 @@ use std::{
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use quinn::{AsyncTimer, AsyncUdpSocket, TokioRuntime};
 use tokio::{
-    runtime::Handle,
+    runtime::{Handle, RuntimeFlavor},
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
 };
 
-/// The task of one connection. It ends when every handle is dropped and all its work is done.
+/// What polls one connection. It ends when every handle is dropped and all its work is done.
 #[derive(Clone)]
-pub(crate) struct Reactor {
-    work: UnboundedSender<Work>,
+pub(crate) struct Reactor(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// One task.
+    Task(UnboundedSender<Work>),
+    /// A runtime of one thread.
+    Thread(Handle),
 }
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Reactor {
-    /// Starts the task of a connection that is about to be made, on `runtime`.
+    /// For a connection that is about to be made, on `runtime`.
     pub(crate) fn start(runtime: &Handle) -> Self {
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return Self(Kind::Thread(runtime.clone()));
+        }
         let (work, more) = mpsc::unbounded_channel();
         runtime.spawn(react(more));
-        Self { work }
+        Self(Kind::Task(work))
     }
 
-    /// Has `work` polled by this task.
+    /// Has `work` polled, never beside other work of this reactor.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.take(Box::pin(work));
     }
 
-    /// Runs `connect`; the driver of the connection that it makes is polled by this task.
+    /// Runs `connect`; the driver of the connection that it makes is polled here.
     pub(crate) fn adopt<T>(&self, connect: impl FnOnce() -> T) -> T {
         ADOPTING.with(|adopting| adopting.replace(Some(self.clone())));
         let connection = connect();
@@ -47,8 +57,15 @@ impl Reactor {
     }
 
     fn take(&self, work: Work) {
-        // Fails only once the runtime stops, and all that runs on it with it.
-        let _ = self.work.send(work);
+        match &self.0 {
+            Kind::Thread(runtime) => {
+                runtime.spawn(work);
+            }
+            Kind::Task(task) => {
+                // Fails only once the runtime stops, and all that runs on it with it.
+                let _ = task.send(work);
+            }
+        }
     }
 }
 
@@ -125,8 +142,11 @@ mod tests {
             let (alone, rounds, done) = (Arc::clone(&alone), Arc::clone(&rounds), done.clone());
             reactor.spawn(async move {
                 for _ in 0..1000 {
-                    assert!(alone.try_lock().is_ok(), "another is polled just now");
-                    rounds.fetch_add(1, Ordering::Relaxed);
+                    {
+                        let _alone = alone.try_lock().expect("nothing else is polled just now");
+                        std::thread::yield_now();
+                        rounds.fetch_add(1, Ordering::Relaxed);
+                    }
                     tokio::task::yield_now().await;
                 }
                 drop(done);
@@ -137,7 +157,7 @@ mod tests {
         assert_eq!(rounds.load(Ordering::Relaxed), 4000);
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_driver_that_is_spawned_while_a_connection_is_made_is_adopted() {
         let reactor = Reactor::start(&Handle::current());
         let driver_in_task = |spawn: &dyn Fn(Work)| {
@@ -158,7 +178,7 @@ mod tests {
     async fn a_reactor_ends_with_its_last_handle_and_its_last_work() {
         let (work, more) = mpsc::unbounded_channel();
         let task = tokio::spawn(react(more));
-        let reactor = Reactor { work };
+        let reactor = Reactor(Kind::Task(work));
         let (finish, finished) = oneshot::channel::<()>();
         reactor.spawn(async move {
             let _ = finished.await;
