@@ -21,7 +21,7 @@ use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
     counters::Counters,
-    lane::{LaneSet, NotSent, PendingCall, serve_lane},
+    lane::{CallerLane, LaneSet, NotSent, PendingCall, serve_lane},
     limits::Limits,
     lock::{read, write},
     name::{NodeId, Region},
@@ -48,7 +48,6 @@ pub struct Link {
     lanes: LaneSet,
     reactor: Reactor,
     control: ControlSender,
-    in_flight: Arc<AtomicUsize>,
     serving: Arc<AtomicUsize>,
     half_read: Arc<HalfRead>,
     offences: Offences,
@@ -59,6 +58,8 @@ pub struct Link {
     round_trip: AtomicU64,
     peer_is_draining: AtomicBool,
     suspect: AtomicBool,
+    /// This node makes no more calls on it.
+    retiring: AtomicBool,
     pulse: Mutex<Pulse>,
     progress: watch::Sender<Progress>,
 }
@@ -66,8 +67,6 @@ pub struct Link {
 /// How far a link has come towards its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Progress {
-    /// This node makes no more calls on it.
-    retiring: bool,
     /// This node has told the peer that it has none left.
     done_sent: bool,
     /// The peer has none left.
@@ -83,6 +82,8 @@ pub enum SendRefused {
     Closed,
     /// Too many calls await an answer on this link.
     Full,
+    /// No time is left that a request could name: a microsecond.
+    Late,
 }
 
 /// The streams and facts that the handshake leaves behind.
@@ -137,18 +138,26 @@ impl Link {
             limits,
             counters,
             control: sender,
-            in_flight: Arc::default(),
             serving,
             accepted: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             round_trip: AtomicU64::new(micros(connection.rtt())),
             suspect: AtomicBool::new(false),
+            retiring: AtomicBool::new(false),
             pulse: Mutex::new(Pulse::new(Instant::now())),
             progress: watch::Sender::new(Progress::default()),
             connection,
         });
         join(&link);
-        let kept = Arc::clone(&link);
+        let (kept, watched) = (Arc::clone(&link), Arc::clone(&link));
+        tokio::spawn(async move {
+            let lanes = &watched.lanes;
+            tokio::select! {
+                biased;
+                () = watched.closed() => {}
+                () = lanes.awaited().watch(|now| lanes.expire(now)) => {}
+            }
+        });
         reactor.spawn(async move {
             let live = async {
                 tokio::join!(
@@ -200,7 +209,7 @@ impl Link {
 
     /// Calls of this node that await an answer.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+        self.lanes.awaited().count()
     }
 
     /// Requests that were ever queued on this link.
@@ -226,7 +235,7 @@ impl Link {
 
     /// True if new calls belong on another link.
     pub fn is_retiring(&self) -> bool {
-        self.progress.now().retiring
+        self.retiring.load(Ordering::Acquire)
     }
 
     /// True once the connection is gone.
@@ -249,8 +258,8 @@ impl Link {
         }
     }
 
-    /// Sends a request on a lane that suits its size and the distance. `remaining` is asked right
-    /// before the request is queued.
+    /// Sends a request on a lane that suits its size and the distance. What is left until it is
+    /// `due` is taken right before it is queued.
     ///
     /// # Cancel safety
     /// Nothing is sent before this returns.
@@ -261,13 +270,60 @@ impl Link {
         &self,
         head: &RequestHead<'_>,
         arguments: &Bytes,
-        remaining: impl FnOnce() -> Duration,
+        due: Instant,
     ) -> Result<PendingCall, SendRefused> {
-        if self.in_flight() >= self.limits.pending_calls {
-            return Err(SendRefused::Full);
+        if let Some(sent) = self.call_now(head, arguments, due) {
+            return sent;
         }
         let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
-        let pending = lane.call(head, arguments, remaining, Arc::clone(&self.in_flight))?;
+        self.call_on(&lane, head, arguments, due)
+    }
+
+    /// As [`call`](Self::call), if the lane for it is open already and has room; `None` if not.
+    pub fn call_now(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        due: Instant,
+    ) -> Option<Result<PendingCall, SendRefused>> {
+        if self.in_flight() >= self.limits.pending_calls {
+            return Some(Err(SendRefused::Full));
+        }
+        match self.lanes.lane_now(arguments.len(), self.round_trip()) {
+            Ok(lane) => Some(self.call_on(&lane?, head, arguments, due)),
+            Err(refused) => Some(Err(refused.into())),
+        }
+    }
+
+    /// As [`call`](Self::call), but the peer is told that `remaining` is left, whatever is: for
+    /// tests of the other end.
+    ///
+    /// # Errors
+    /// [`SendRefused`].
+    #[doc(hidden)]
+    pub async fn call_that_claims(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        due: Instant,
+        remaining: Duration,
+    ) -> Result<PendingCall, SendRefused> {
+        let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
+        Ok(lane.call(head, arguments, due, remaining)?)
+    }
+
+    fn call_on(
+        &self,
+        lane: &Arc<CallerLane>,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        due: Instant,
+    ) -> Result<PendingCall, SendRefused> {
+        let remaining = due.saturating_duration_since(Instant::now());
+        if remaining < LEAST {
+            return Err(SendRefused::Late);
+        }
+        let pending = lane.call(head, arguments, due, remaining)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         Ok(pending)
     }
@@ -354,10 +410,7 @@ impl Link {
 
     /// Lets the calls in flight end and then tells the peer that none is left.
     fn finish_calls(self: &Arc<Self>) {
-        let first = self
-            .progress
-            .send_if_modified(|progress| !std::mem::replace(&mut progress.retiring, true));
-        if !first {
+        if self.retiring.swap(true, Ordering::AcqRel) {
             return;
         }
         self.lanes.finish();
@@ -439,10 +492,8 @@ impl Link {
         let reason = self.connection.closed().await;
         tracing::debug!(peer = %self.node(), %reason, "a connection ended");
         self.lanes.finish();
-        self.progress.send_modify(|progress| {
-            progress.retiring = true;
-            progress.closed = true;
-        });
+        self.retiring.store(true, Ordering::Release);
+        self.progress.send_modify(|progress| progress.closed = true);
         on_news();
     }
 }
@@ -459,6 +510,10 @@ impl From<NotSent> for SendRefused {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// The least time that a request can name (PROTOCOL.md, *Request*): with less it would be refused,
+/// and the refusal might come too late to say that nothing ran.
+const LEAST: Duration = Duration::from_micros(1);
 
 /// Time beyond the longest deadline after which a retired connection is closed: the last answer and
 /// both *done* are on their way.

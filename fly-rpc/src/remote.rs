@@ -239,30 +239,32 @@ impl RemoteCall<'_> {
             contract: self.wanted.fingerprint,
             trace: None,
         };
-        let remaining = || self.deadline.saturating_duration_since(Instant::now());
-        if remaining() < LEAST {
-            return Err(RpcError::Timeout {
-                stage: Stage::Queued,
-            });
-        }
-        let sent = timeout_at(self.deadline, link.call(&head, arguments, remaining)).await;
-        let mut pending = match sent {
-            Err(_) => {
-                return Err(RpcError::Timeout {
-                    stage: Stage::Queued,
-                });
-            }
-            Ok(Err(SendRefused::Full)) => return Err(RpcError::Overloaded),
-            Ok(Err(SendRefused::Closed)) => return Err(self.gone_before_sending(link)),
-            Ok(Ok(pending)) => pending,
+        let too_late = || RpcError::Timeout {
+            stage: Stage::Queued,
         };
-        match timeout_at(self.deadline, &mut pending).await {
-            Ok(Ok(response)) => self.judge(link, response),
-            Ok(Err(CallLost::NeverLeft)) => Err(self.gone_before_sending(link)),
-            Ok(Err(CallLost::MayHaveLeft)) => Err(RpcError::ConnectionLost {
+        let sent = match link.call_now(&head, arguments, self.deadline) {
+            Some(sent) => sent,
+            // Waits for a lane, or for room on one.
+            None => Box::pin(timeout_at(
+                self.deadline,
+                link.call(&head, arguments, self.deadline),
+            ))
+            .await
+            .map_err(|_elapsed| too_late())?,
+        };
+        let mut pending = match sent {
+            Err(SendRefused::Late) => return Err(too_late()),
+            Err(SendRefused::Full) => return Err(RpcError::Overloaded),
+            Err(SendRefused::Closed) => return Err(self.gone_before_sending(link)),
+            Ok(pending) => pending,
+        };
+        match (&mut pending).await {
+            Ok(response) => self.judge(link, response),
+            Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),
+            Err(CallLost::MayHaveLeft) => Err(RpcError::ConnectionLost {
                 node: link.node().clone(),
             }),
-            Err(_) => match pending.abandon() {
+            Err(CallLost::Due) => match pending.abandon() {
                 // It came in the very moment in which the deadline passed: an answer is worth more
                 // than an error.
                 Abandoned::Answered(response) => self.judge(link, response),
@@ -383,10 +385,6 @@ impl Candidate for &Arc<Link> {
         look(self.catalogue().versions(name))
     }
 }
-
-/// The least time that a request can name (PROTOCOL.md, *Request*): with less it would be refused,
-/// and the refusal might come too late to say that nothing ran.
-const LEAST: Duration = Duration::from_micros(1);
 
 /// How long a call waits for one link to take the place of another: it takes microseconds.
 const SETTLING: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use fly_rpc::{ClusterSecret, Node};
 use fly_rpc_transport::{RequestHead, Status};
 use quinn::{Connection, VarInt};
-use tokio::{process::Command, sync::watch, task::JoinSet};
+use tokio::{process::Command, sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
     Child, Cluster, contract_of,
@@ -215,7 +215,10 @@ impl Aim {
                     };
                     // Not all at once.
                     wait(moment).await;
-                    while let Ok(call) = link.call(&head, &Bytes::new(), || REMAINING).await {
+                    while let Ok(call) = link
+                        .call(&head, &Bytes::new(), Instant::now() + REMAINING)
+                        .await
+                    {
                         made.fetch_add(1, Ordering::Relaxed);
                         if call.await.is_ok_and(|answer| answer.status != Status::Ok) {
                             wait(moment).await;

@@ -15,6 +15,7 @@ use fly_rpc_transport::{
     Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Randomness,
     Request, RequestHead, Response, Served, Service, Status,
 };
+use tokio::time::Instant;
 
 use crate::{Cluster, SOON};
 
@@ -97,7 +98,7 @@ impl Peer {
         };
         let pending = self
             .link()
-            .call(&head, &arguments.into(), || remaining)
+            .call_that_claims(&head, &arguments.into(), Instant::now() + SOON, remaining)
             .await;
         pending.expect("sent").await.expect("answered")
     }

@@ -3,6 +3,7 @@
 use fly_rpc::{Executed, Node, RpcError, region_rpc};
 use fly_rpc_tests::{Cluster, Peer, SOON, contract_of};
 use fly_rpc_transport::{Offer, Status};
+use tokio::time::Instant;
 
 #[region_rpc]
 fn double(number: u32) -> u32 {
@@ -85,7 +86,7 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
         trace: None,
     };
     let pending = link
-        .call(&head, &bytes_of(&[2]), || SOON)
+        .call(&head, &bytes_of(&[2]), Instant::now() + SOON)
         .await
         .expect("sent");
     let response = pending.await.expect("answered");
@@ -98,7 +99,7 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
         trace: None,
     };
     let response = link
-        .call(&unknown, &bytes_of(&[]), || SOON)
+        .call(&unknown, &bytes_of(&[]), Instant::now() + SOON)
         .await
         .expect("sent")
         .await
@@ -112,7 +113,12 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
         ..head
     };
     let response = link
-        .call(&late, &bytes_of(&[2]), || std::time::Duration::ZERO)
+        .call_that_claims(
+            &late,
+            &bytes_of(&[2]),
+            Instant::now() + SOON,
+            std::time::Duration::ZERO,
+        )
         .await
         .expect("sent")
         .await
@@ -145,7 +151,11 @@ async fn arguments_that_are_no_values_are_refused_and_ninety_nine_others_are_ser
         let mut calls = Vec::new();
         for index in 0..100 {
             let arguments = bytes_of(if index == 41 { bad } else { sound });
-            calls.push(link.call(&head, &arguments, || SOON).await.expect("sent"));
+            calls.push(
+                link.call(&head, &arguments, Instant::now() + SOON)
+                    .await
+                    .expect("sent"),
+            );
         }
         let mut served = 0;
         for (index, call) in calls.into_iter().enumerate() {

@@ -11,17 +11,18 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
 
 use super::Input;
 use crate::{
-    lane::{Abandoned, Answers, CallLost, CallerLane, NotSent, PendingCall},
+    lane::{Abandoned, Answers, Awaited, CallLost, CallerLane, NotSent, PendingCall},
     wire::{Assembler, FrameKind, Request, RequestHead, ResponseFrame, Status, decode_call_id},
 };
 
@@ -48,6 +49,7 @@ pub fn lane_events(data: &[u8]) {
                 0 => world.break_writer(),
                 1 | 2 => world.end(),
                 3 => world.garble(),
+                4 => world.expire(),
                 _ => world.finish(),
             },
             _ => world.check(),
@@ -62,7 +64,8 @@ type Serial = u32;
 /// The lane, the network and the peer, and what is known of them.
 struct World {
     lane: Arc<CallerLane>,
-    in_flight: Arc<AtomicUsize>,
+    awaited: Arc<Awaited>,
+    begun: Instant,
     opened: Serial,
     /// Calls whose caller still waits.
     live: Vec<Live>,
@@ -89,6 +92,7 @@ struct Live {
     serial: Serial,
     call: PendingCall,
     has_answer: bool,
+    is_due: bool,
     /// Set once it was polled in vain, raised when it is woken.
     waiting: Option<Arc<Flag>>,
 }
@@ -112,9 +116,12 @@ impl Wake for Flag {
 
 impl World {
     fn new() -> Self {
+        let begun = Instant::now();
+        let awaited = Arc::new(Awaited::new(begun));
         Self {
-            lane: Arc::new(CallerLane::new(false)),
-            in_flight: Arc::default(),
+            lane: Arc::new(CallerLane::new(Arc::clone(&awaited), false)),
+            awaited,
+            begun,
             opened: 0,
             live: Vec::new(),
             queued: Vec::new(),
@@ -145,12 +152,9 @@ impl World {
             contract: [7; 16],
             trace: None,
         };
-        let opened = self.lane.call(
-            &head,
-            &arguments.into(),
-            || Duration::from_micros(u64::from(serial)),
-            Arc::clone(&self.in_flight),
-        );
+        let opened = self
+            .lane
+            .call(&head, &arguments.into(), self.begun + TIMEOUT, TIMEOUT);
         let is_closed = self.finishing || self.has_ended || self.writer_is_broken;
         match opened {
             Ok(call) => {
@@ -161,6 +165,7 @@ impl World {
                     serial,
                     call,
                     has_answer: false,
+                    is_due: false,
                     waiting: None,
                 });
             }
@@ -208,7 +213,6 @@ impl World {
         let (serial, padding) = request.arguments.split_first_chunk().expect("four bytes");
         let serial = Serial::from_le_bytes(*serial);
         assert!(padding.iter().all(|&byte| byte == serial as u8));
-        assert_eq!(request.remaining.as_micros(), u128::from(serial));
         assert_eq!(
             self.ids.insert(request.call, serial),
             None,
@@ -284,8 +288,11 @@ impl World {
         let outcome = Pin::new(&mut live.call).poll(&mut Context::from_waker(&waker));
         match outcome {
             Poll::Pending => {
-                assert!(!live.has_answer && !self.has_ended);
+                assert!(!live.has_answer && !live.is_due && !self.has_ended);
                 live.waiting = Some(flag);
+            }
+            Poll::Ready(Err(CallLost::Due)) => {
+                assert!(!live.has_answer && live.is_due && !self.has_ended);
             }
             Poll::Ready(Ok(answer)) => {
                 assert!(live.has_answer);
@@ -361,6 +368,20 @@ impl World {
         self.nobody_sleeps();
     }
 
+    /// Every deadline passes.
+    fn expire(&mut self) {
+        let end = self.begun + TIMEOUT;
+        let before = end
+            .checked_sub(Duration::from_nanos(1))
+            .expect("later than nothing");
+        let waits = |live: &Live| !live.has_answer && !live.is_due && !self.has_ended;
+        let next = self.live.iter().any(waits).then_some(end);
+        assert_eq!(self.lane.expire(before), next);
+        assert_eq!(self.lane.expire(end), None);
+        self.live.iter_mut().for_each(|live| live.is_due = true);
+        self.nobody_sleeps();
+    }
+
     fn finish(&mut self) {
         self.lane.finish();
         self.finishing = true;
@@ -370,7 +391,7 @@ impl World {
     fn nobody_sleeps(&self) {
         for live in &self.live {
             if let Some(flag) = &live.waiting
-                && (live.has_answer || self.has_ended)
+                && (live.has_answer || live.is_due || self.has_ended)
             {
                 assert!(flag.0.load(Ordering::Relaxed), "{} sleeps", live.serial);
             }
@@ -378,7 +399,7 @@ impl World {
     }
 
     fn check(&self) {
-        assert_eq!(self.in_flight.load(Ordering::Relaxed), self.live.len());
+        assert_eq!(self.awaited.count(), self.live.len());
         assert_eq!(self.lane.load().in_flight, self.live.len());
         assert_eq!(self.lane.has_ended(), self.has_ended);
     }
@@ -410,4 +431,5 @@ fn place<T>(all: &[T], which: u8) -> Option<usize> {
 }
 
 /// Some arguments are copied behind their head, and some are too long for that.
+const TIMEOUT: Duration = Duration::from_secs(3600);
 const MOST_PADDING: usize = 6000;

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -13,10 +13,11 @@ use std::{
 
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    calls::{Calls, Rejected},
+    awaited::Awaited,
+    calls::{Calls, Rejected, Unanswered},
     outbox::Outbox,
     policy::LaneLoad,
 };
@@ -33,6 +34,9 @@ pub(crate) struct CallerLane {
     calls: Mutex<Calls>,
     outbox: Outbox,
     in_flight: AtomicUsize,
+    /// The calls of all lanes of the link.
+    awaited: Arc<Awaited>,
+    has_ended: AtomicBool,
     ended: Notify,
     bulk: bool,
 }
@@ -55,11 +59,13 @@ pub(crate) enum NotSent {
 
 impl CallerLane {
     /// A lane that nobody writes or reads yet.
-    pub(crate) fn new(bulk: bool) -> Self {
+    pub(crate) fn new(awaited: Arc<Awaited>, bulk: bool) -> Self {
         Self {
             calls: Mutex::default(),
             outbox: Outbox::default(),
             in_flight: AtomicUsize::new(0),
+            awaited,
+            has_ended: AtomicBool::new(false),
             ended: Notify::new(),
             bulk,
         }
@@ -71,9 +77,10 @@ impl CallerLane {
         send: SendStream,
         recv: RecvStream,
         answers: Answers,
+        awaited: Arc<Awaited>,
         bulk: bool,
     ) -> Arc<Self> {
-        let lane = Arc::new(Self::new(bulk));
+        let lane = Arc::new(Self::new(awaited, bulk));
         let writer = Arc::clone(&lane);
         reactor.spawn(async move { writer.outbox.write_to(send, None).await });
         let reader = Arc::clone(&lane);
@@ -84,33 +91,31 @@ impl CallerLane {
         lane
     }
 
-    /// Sends a request. What is left of the deadline is read by `remaining` right before the
-    /// request is queued.
+    /// Sends a request that is `due` here, and of which the peer is told that `remaining` is left.
     pub(crate) fn call(
         self: &Arc<Self>,
         head: &RequestHead<'_>,
         arguments: &Bytes,
-        remaining: impl FnOnce() -> Duration,
-        in_flight: Arc<AtomicUsize>,
+        due: Instant,
+        remaining: Duration,
     ) -> Result<PendingCall, NotSent> {
         let id = lock(&self.calls)
-            .insert()
+            .insert(due)
             .map_err(|rejected| match rejected {
                 Rejected::Ended => NotSent::Closed,
                 Rejected::Full => NotSent::Full,
             })?;
         let write = |out: &mut _| {
-            head.put(out, id, remaining(), arguments.len());
+            head.put(out, id, remaining, arguments.len());
         };
         match self.outbox.push(write, arguments) {
             Ok(position) => {
                 self.in_flight.fetch_add(1, Ordering::Relaxed);
-                in_flight.fetch_add(1, Ordering::Relaxed);
+                self.awaited.enter(due);
                 Ok(PendingCall {
                     lane: Arc::clone(self),
                     id,
                     position,
-                    in_flight,
                     over: false,
                 })
             }
@@ -121,9 +126,22 @@ impl CallerLane {
         }
     }
 
-    /// Waits until fewer than `limit` bytes are queued before the network.
+    /// True if fewer than `limit` bytes are queued before the network.
+    pub(crate) fn has_room(&self, limit: usize) -> bool {
+        self.outbox.has_room(limit)
+    }
+
+    /// Waits until there is.
     pub(crate) async fn room(&self, limit: usize) {
         self.outbox.room(limit).await;
+    }
+
+    /// Wakes the callers of calls that are due by `now`; returns when the next one is.
+    pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut wakers = Vec::new();
+        let next = lock(&self.calls).expire(now, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        next
     }
 
     /// Takes no more calls; those in flight are still answered, or cancelled, and then the lane is
@@ -152,7 +170,7 @@ impl CallerLane {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        lock(&self.calls).has_ended()
+        self.has_ended.load(Ordering::Acquire)
     }
 
     pub(crate) fn load(&self) -> LaneLoad {
@@ -219,7 +237,11 @@ impl CallerLane {
 
     pub(crate) fn end(&self) {
         self.outbox.shut(CloseCode::Malformed);
-        let wakers = lock(&self.calls).end();
+        let wakers = {
+            let mut calls = lock(&self.calls);
+            self.has_ended.store(true, Ordering::Release);
+            calls.end()
+        };
         for waker in wakers {
             waker.wake();
         }
@@ -227,7 +249,8 @@ impl CallerLane {
     }
 }
 
-/// A request on its way: resolves to the answer.
+/// A request on its way: resolves to the answer, or to [`CallLost::Due`] when its deadline has
+/// passed.
 ///
 /// # Cancel safety
 /// Dropping it takes the request back if it has not left, and otherwise asks the peer to drop the
@@ -238,17 +261,19 @@ pub struct PendingCall {
     lane: Arc<CallerLane>,
     id: u64,
     position: u64,
-    in_flight: Arc<AtomicUsize>,
     over: bool,
 }
 
-/// The lane ended before the answer came.
+/// There is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallLost {
-    /// The request never left this process.
+    /// The lane ended, and the request never left this process.
     NeverLeft,
-    /// The request may have reached the peer.
+    /// The lane ended, and the request may have reached the peer.
     MayHaveLeft,
+    /// The deadline passed. The answer may come all the same:
+    /// [`abandon`](PendingCall::abandon) tells what became of the call.
+    Due,
 }
 
 /// What became of a call that was given up.
@@ -289,7 +314,7 @@ impl PendingCall {
     fn leave(&mut self) {
         self.over = true;
         self.lane.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.lane.awaited.leave();
     }
 }
 
@@ -303,6 +328,9 @@ impl Future for PendingCall {
             self.lane.finish_if_idle(&calls);
             outcome
         };
+        if matches!(outcome, Err(Unanswered::Due)) {
+            return Poll::Ready(Err(CallLost::Due));
+        }
         if !self.over {
             self.leave();
         }

@@ -6,6 +6,8 @@
 
 use std::task::{Context, Poll, Waker};
 
+use tokio::time::Instant;
+
 use crate::wire::Response;
 
 /// The table of pending calls.
@@ -28,9 +30,14 @@ pub(crate) enum Rejected {
     Full,
 }
 
-/// The lane ended before the answer came.
+/// There is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ended;
+pub(crate) enum Unanswered {
+    /// The lane ended before it came. The call is forgotten.
+    Ended,
+    /// The deadline passed. The call is kept until it is removed: its answer may still come.
+    Due,
+}
 
 #[derive(Debug)]
 struct Slot {
@@ -41,14 +48,15 @@ struct Slot {
 #[derive(Debug)]
 enum State {
     Free,
-    Waiting(Option<Waker>),
+    Waiting { due: Instant, waker: Option<Waker> },
+    Due,
     Answered(Response),
     Ended,
 }
 
 impl Calls {
     /// Adds a call; returns its id.
-    pub(crate) fn insert(&mut self) -> Result<u64, Rejected> {
+    pub(crate) fn insert(&mut self, due: Instant) -> Result<u64, Rejected> {
         if self.ended || self.finishing {
             return Err(Rejected::Ended);
         }
@@ -67,7 +75,7 @@ impl Calls {
         let id = self.started << SLOT_BITS | index as u64;
         self.slots[index] = Slot {
             id,
-            state: State::Waiting(None),
+            state: State::Waiting { due, waker: None },
         };
         Ok(id)
     }
@@ -76,31 +84,59 @@ impl Calls {
     pub(crate) fn answer(&mut self, id: u64, response: Response) -> Option<Waker> {
         let slot = self.slot(id)?;
         match &mut slot.state {
-            State::Waiting(waker) => {
+            State::Waiting { waker, .. } => {
                 let waker = waker.take();
                 slot.state = State::Answered(response);
                 waker
+            }
+            State::Due => {
+                slot.state = State::Answered(response);
+                None
             }
             _ => None,
         }
     }
 
     /// Takes the answer of a call if it is there, else notes whom to wake.
-    pub(crate) fn poll(&mut self, id: u64, cx: &mut Context<'_>) -> Poll<Result<Response, Ended>> {
+    pub(crate) fn poll(
+        &mut self,
+        id: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response, Unanswered>> {
         let Some(slot) = self.slot(id) else {
-            return Poll::Ready(Err(Ended));
+            return Poll::Ready(Err(Unanswered::Ended));
         };
         match &mut slot.state {
-            State::Waiting(Some(waker)) => {
+            State::Waiting {
+                waker: Some(waker), ..
+            } => {
                 waker.clone_from(cx.waker());
                 Poll::Pending
             }
-            State::Waiting(waker) => {
+            State::Waiting { waker, .. } => {
                 *waker = Some(cx.waker().clone());
                 Poll::Pending
             }
-            _ => Poll::Ready(self.remove(id).ok_or(Ended)),
+            State::Due => Poll::Ready(Err(Unanswered::Due)),
+            _ => Poll::Ready(self.remove(id).ok_or(Unanswered::Ended)),
         }
+    }
+
+    /// Gives up waiting for calls that are due by `now`, adds whom to wake, and returns when the
+    /// next one is.
+    pub(crate) fn expire(&mut self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for slot in &mut self.slots {
+            if let State::Waiting { due, waker } = &mut slot.state {
+                if *due > now {
+                    next = Some(next.map_or(*due, |next| next.min(*due)));
+                } else {
+                    wakers.extend(waker.take());
+                    slot.state = State::Due;
+                }
+            }
+        }
+        next
     }
 
     /// Forgets a call; returns its answer if it had come.
@@ -121,10 +157,12 @@ impl Calls {
         self.ended = true;
         let mut wakers = Vec::new();
         for slot in &mut self.slots {
-            if let State::Waiting(waker) = &mut slot.state {
-                wakers.extend(waker.take());
-                slot.state = State::Ended;
+            match &mut slot.state {
+                State::Waiting { waker, .. } => wakers.extend(waker.take()),
+                State::Due => {}
+                State::Free | State::Answered(_) | State::Ended => continue,
             }
+            slot.state = State::Ended;
         }
         wakers
     }
@@ -137,11 +175,6 @@ impl Calls {
     /// True once no call is left and none will come.
     pub(crate) fn is_finished(&self) -> bool {
         self.finishing && self.free.len() == self.slots.len()
-    }
-
-    /// True once [`end`](Self::end) was called.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended
     }
 
     fn slot(&mut self, id: u64) -> Option<&mut Slot> {
@@ -162,6 +195,8 @@ const SLOTS: usize = 1 << SLOT_BITS;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
 
     use super::*;
@@ -174,7 +209,7 @@ mod tests {
         }
     }
 
-    fn poll(calls: &mut Calls, id: u64) -> Poll<Result<Bytes, Ended>> {
+    fn poll(calls: &mut Calls, id: u64) -> Poll<Result<Bytes, Unanswered>> {
         calls
             .poll(id, &mut Context::from_waker(Waker::noop()))
             .map_ok(|response| response.body)
@@ -183,9 +218,9 @@ mod tests {
     #[test]
     fn a_late_answer_never_reaches_the_call_that_reuses_its_slot() {
         let mut calls = Calls::default();
-        let first = calls.insert().expect("room");
+        let first = calls.insert(Instant::now()).expect("room");
         assert!(calls.remove(first).is_none());
-        let second = calls.insert().expect("room");
+        let second = calls.insert(Instant::now()).expect("room");
         assert_eq!(index(first), index(second));
         calls.answer(first, response("late"));
         assert_eq!(poll(&mut calls, second), Poll::Pending);
@@ -199,29 +234,53 @@ mod tests {
     #[test]
     fn a_second_answer_changes_nothing() {
         let mut calls = Calls::default();
-        let id = calls.insert().expect("room");
+        let id = calls.insert(Instant::now()).expect("room");
         calls.answer(id, response("first"));
         calls.answer(id, response("second"));
         assert_eq!(
             poll(&mut calls, id),
             Poll::Ready(Ok(Bytes::from_static(b"first")))
         );
-        assert_eq!(poll(&mut calls, id), Poll::Ready(Err(Ended)));
+        assert_eq!(poll(&mut calls, id), Poll::Ready(Err(Unanswered::Ended)));
     }
 
     #[test]
     fn the_end_of_a_lane_reaches_those_who_wait_and_spares_those_who_were_answered() {
         let mut calls = Calls::default();
-        let answered = calls.insert().expect("room");
-        let waiting = calls.insert().expect("room");
+        let answered = calls.insert(Instant::now()).expect("room");
+        let waiting = calls.insert(Instant::now()).expect("room");
         calls.answer(answered, response("in time"));
         calls.end();
         assert_eq!(
             poll(&mut calls, answered),
             Poll::Ready(Ok(Bytes::from_static(b"in time")))
         );
-        assert_eq!(poll(&mut calls, waiting), Poll::Ready(Err(Ended)));
-        assert_eq!(calls.insert(), Err(Rejected::Ended));
+        assert_eq!(
+            poll(&mut calls, waiting),
+            Poll::Ready(Err(Unanswered::Ended))
+        );
+        assert_eq!(calls.insert(Instant::now()), Err(Rejected::Ended));
+    }
+
+    #[test]
+    fn a_call_that_is_due_wakes_its_caller_once_and_still_takes_an_answer() {
+        let mut calls = Calls::default();
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let [due, late] = [now, now + second].map(|due| calls.insert(due).expect("room"));
+        assert_eq!(poll(&mut calls, due), Poll::Pending);
+        assert_eq!(poll(&mut calls, late), Poll::Pending);
+        let mut wakers = Vec::new();
+        assert_eq!(calls.expire(now, &mut wakers), Some(now + second));
+        assert_eq!(wakers.len(), 1);
+        assert_eq!(poll(&mut calls, late), Poll::Pending);
+        assert_eq!(poll(&mut calls, due), Poll::Ready(Err(Unanswered::Due)));
+        assert!(calls.answer(due, response("late")).is_none());
+        assert_eq!(
+            calls.remove(due).map(|answer| answer.body),
+            Some("late".into())
+        );
+        assert_eq!(calls.expire(now + second, &mut wakers), None);
+        assert_eq!(wakers.len(), 2);
     }
 
     #[test]

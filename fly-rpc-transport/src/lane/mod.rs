@@ -3,6 +3,7 @@
 //! The node that opens a lane sends requests on it and reads the answers ([`caller`]); the other
 //! end reads requests and writes answers ([`server`]). Both ends write through an [`outbox`].
 
+mod awaited;
 mod caller;
 mod calls;
 mod outbox;
@@ -12,9 +13,11 @@ mod server;
 mod set;
 mod strain;
 
-pub(crate) use caller::NotSent;
-pub use caller::{Abandoned, CallLost, PendingCall};
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use caller::{Answers, CallerLane};
+pub(crate) use awaited::Awaited;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use caller::Answers;
+pub use caller::{Abandoned, CallLost, PendingCall};
+pub(crate) use caller::{CallerLane, NotSent};
 pub(crate) use server::serve_lane;
 pub(crate) use set::LaneSet;

@@ -5,7 +5,14 @@
 //! for each frame, whether it was ever handed to QUIC: until then a call can be taken back without
 //! a trace, and its caller can be told for certain that it did not run.
 
-use std::{collections::VecDeque, mem, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bytes::{Bytes, BytesMut};
 use quinn::{SendStream, WriteError};
@@ -18,6 +25,9 @@ use crate::{close::CloseCode, link::Link, lock::lock, wire::FrameKind};
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
+    /// Bytes that wait for the network: queued, or taken by the writer and not by QUIC yet. Zero
+    /// once nothing is written any more. Changed under the queue's lock only.
+    waiting: AtomicUsize,
     filled: Notify,
     room: Notify,
 }
@@ -31,8 +41,6 @@ struct Queue {
     segments: VecDeque<Segment>,
     /// Bytes in `segments`.
     queued: usize,
-    /// Bytes that the writer has taken and QUIC not yet.
-    writing: usize,
     /// Bytes ever handed to the writer: the position on the lane where `segments` begins.
     taken: u64,
     end: End,
@@ -83,6 +91,7 @@ impl Outbox {
             queue.segments.push_back(Segment::Payload(payload.clone()));
         }
         queue.queued = before + added;
+        self.waiting.fetch_add(added, Ordering::Relaxed);
         drop(queue);
         if was_empty {
             self.filled.notify_one();
@@ -100,19 +109,17 @@ impl Outbox {
     ///
     /// Cancel safe: nothing is held while waiting.
     pub(crate) async fn room(&self, limit: usize) {
-        loop {
+        while !self.has_room(limit) {
             let room = self.room.notified();
-            if self.has_room(limit) {
-                return;
+            if !self.has_room(limit) {
+                room.await;
             }
-            room.await;
         }
     }
 
     /// True if [`room`](Self::room) would not wait.
     pub(crate) fn has_room(&self, limit: usize) -> bool {
-        let queue = lock(&self.queue);
-        queue.queued + queue.writing < limit || queue.end != End::Open
+        self.waiting.load(Ordering::Relaxed) < limit
     }
 
     /// Takes no more frames; what is queued is written and the lane then finished.
@@ -132,6 +139,7 @@ impl Outbox {
             if !matches!(queue.end, End::Broken(_)) {
                 queue.end = end;
             }
+            self.waiting.store(0, Ordering::Relaxed);
         }
         self.filled.notify_one();
         self.room.notify_waiters();
@@ -154,8 +162,7 @@ impl Outbox {
                     if let Err(code) = written {
                         self.shut(code);
                     }
-                    lock(&self.queue).writing = 0;
-                    self.room.notify_waiters();
+                    self.written();
                 }
                 Taken::Nothing => filled.await,
                 Taken::Finished => {
@@ -181,9 +188,18 @@ impl Outbox {
             Taken::Nothing => Some(Vec::new()),
             Taken::Finished | Taken::Broken(_) => None,
         };
-        lock(&self.queue).writing = 0;
-        self.room.notify_waiters();
+        self.written();
         written
+    }
+
+    /// What was taken is QUIC's now.
+    fn written(&self) {
+        let queue = lock(&self.queue);
+        if queue.end == End::Open {
+            self.waiting.store(queue.queued, Ordering::Relaxed);
+        }
+        drop(queue);
+        self.room.notify_waiters();
     }
 
     fn take(&self) -> Taken {
@@ -199,7 +215,6 @@ impl Outbox {
             };
         }
         queue.taken += queue.queued as u64;
-        queue.writing = queue.queued;
         queue.queued = 0;
         let segments = mem::take(&mut queue.segments);
         drop(queue);

@@ -6,8 +6,10 @@ use std::{
 };
 
 use quinn::Connection;
+use tokio::time::Instant;
 
 use super::{
+    awaited::Awaited,
     caller::{Answers, CallerLane, NotSent},
     policy::{self, Choice},
 };
@@ -26,6 +28,7 @@ pub(crate) struct LaneSet {
     reactor: Reactor,
     limits: Arc<Limits>,
     counters: Arc<Counters>,
+    awaited: Arc<Awaited>,
     /// The memory of answers that are half-read.
     half_read: Arc<HalfRead>,
     open: Mutex<Open>,
@@ -47,11 +50,33 @@ impl LaneSet {
         Self {
             connection,
             reactor,
+            awaited: Arc::new(Awaited::new(Instant::now())),
             half_read: HalfRead::new(limits.partial_frames),
             limits,
             counters,
             open: Mutex::default(),
         }
+    }
+
+    /// The calls of all lanes that await an answer.
+    pub(crate) fn awaited(&self) -> &Awaited {
+        &self.awaited
+    }
+
+    /// Wakes the callers of calls that are due by `now`; returns when the next one is.
+    pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
+        let lanes = lock(&self.open).lanes.clone();
+        lanes.iter().filter_map(|lane| lane.expire(now)).min()
+    }
+
+    /// The lane for a call of `size` bytes, with room for it, if there is one now.
+    pub(crate) fn lane_now(
+        &self,
+        size: usize,
+        round_trip: Duration,
+    ) -> Result<Option<Arc<CallerLane>>, NotSent> {
+        let lane = self.choose(size, round_trip)?;
+        Ok(lane.filter(|lane| lane.has_room(self.limits.lane_queue)))
     }
 
     /// The lane for a call of `size` bytes, with room for it.
@@ -149,7 +174,8 @@ impl LaneSet {
             assembler: Assembler::sharing(self.limits.frame_size(), share).counting(&self.counters),
             limit: self.limits.message_size,
         };
-        let lane = CallerLane::start(&self.reactor, send, recv, answers, bulk);
+        let awaited = Arc::clone(&self.awaited);
+        let lane = CallerLane::start(&self.reactor, send, recv, answers, awaited, bulk);
         open.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::{BufMut, Bytes};
 use quinn::{Connection, RecvStream, SendStream};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     CallLost, Catalogue, ClusterSecret, DialError, Endpoint, EndpointConfig, Hello, Identity,
@@ -220,7 +220,7 @@ pub(super) async fn send(link: &Link, function: &str, arguments: &'static [u8]) 
         contract: [0; 16],
         trace: None,
     };
-    link.call(&head, &Bytes::from_static(arguments), || SOON)
+    link.call(&head, &Bytes::from_static(arguments), Instant::now() + SOON)
         .await
         .expect("sent")
 }

@@ -106,7 +106,7 @@ async fn a_lost_connection_says_whether_the_request_may_have_left() {
         trace: None,
     };
     let refused = link
-        .call(&head, &bytes::Bytes::new(), || Duration::ZERO)
+        .call(&head, &bytes::Bytes::new(), tokio::time::Instant::now())
         .await;
     assert_eq!(refused.expect_err("closed"), SendRefused::Closed);
     assert!(a.links().is_empty());

@@ -337,7 +337,10 @@ fn a_thousand_calls_of_300_kib_at_once_all_succeed() {
                         contract: [0; 16],
                         trace: None,
                     };
-                    let call = link.call(&head, &arguments, || SOON).await.expect("sent");
+                    let call = link
+                        .call(&head, &arguments, tokio::time::Instant::now() + SOON)
+                        .await
+                        .expect("sent");
                     let answer = call.await.expect("answered");
                     assert_eq!((answer.status, answer.body.len()), (Status::Ok, 271_828));
                 })

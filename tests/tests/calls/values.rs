@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use fly_rpc::{CallError, Executed, Limits, RpcError};
 use fly_rpc_tests::{Cluster, Peer, Probe, SOON, contract_of};
 use fly_rpc_transport::{CallLost, RequestHead, Status};
+use tokio::time::Instant;
 
 use crate::{
     functions::{
@@ -240,10 +241,18 @@ async fn a_request_over_the_limit_is_not_read_even_from_a_peer_that_does_not_cou
     let limits = Limits::default();
     // A little more may be a head that only a newer build needs: it is read, and then refused.
     let lie = vec![0; limits.message_size + limits.header_size / 2].into();
-    let sent = peer.link().call(&head, &lie, || SOON).await.expect("sent");
+    let sent = peer
+        .link()
+        .call(&head, &lie, Instant::now() + SOON)
+        .await
+        .expect("sent");
     assert_eq!(sent.await.expect("refused").status, Status::BadRequest);
     let lie = vec![0; limits.message_size + 2 * limits.header_size].into();
-    let sent = peer.link().call(&head, &lie, || SOON).await.expect("sent");
+    let sent = peer
+        .link()
+        .call(&head, &lie, Instant::now() + SOON)
+        .await
+        .expect("sent");
     assert_eq!(sent.await.expect_err("unread"), CallLost::MayHaveLeft);
     let answer = peer.ask("echo", contract, SOON, &b"\x01x"[..]).await;
     assert_eq!(
