@@ -7,6 +7,7 @@
 use std::{env, net::SocketAddr, process::Stdio};
 
 use anyhow::{Context, bail, ensure};
+use bench_figures::Runtime;
 use fly_rpc::{Node, NodeBuilder};
 use rustls::pki_types::CertificateDer;
 use tokio::{
@@ -16,7 +17,6 @@ use tokio::{
 
 use crate::{
     quic::{echo_stream, listen},
-    runtime::Runtime,
     udp::{bind, echo_datagrams},
 };
 

@@ -9,11 +9,9 @@ use std::{
 };
 
 use anyhow::ensure;
+use bench_figures::{Effort, Figure, Promise, Runtime, median_of};
+use bench_micro::{BareQuic, Peer, PingPong, echo_on_primary, member, payload, serve_if_asked};
 use fly_rpc::Target;
-use fly_rpc_benches::{
-    BareQuic, Effort, Figure, Peer, PingPong, Promise, Runtime, echo_on_primary, median_of, member,
-    payload, serve_if_asked,
-};
 use tokio::{task::JoinSet, time::timeout};
 
 fn main() -> anyhow::Result<()> {

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_figures::{Effort, Figure, Promise};
 use fly_rpc::fuzzing::bounded;
-use fly_rpc_benches::{Effort, Figure, Promise};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 

@@ -11,9 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_figures::{Effort, Figure, Promise, Runtime};
+use bench_micro::{echo, echo_on_primary, payload};
 use divan::{AllocProfiler, Bencher};
 use fly_rpc::Node;
-use fly_rpc_benches::{Effort, Figure, Promise, Runtime, echo, echo_on_primary, payload};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
