@@ -5,10 +5,10 @@ use bytes::Bytes;
 use anyhow::{bail, ensure};
 
 use crate::{
-    fly,
+    fly, irpc,
     peer::{Payload, Peer},
-    quic::mux,
-    udp,
+    quic::{mux, streams},
+    tarpc, tonic, udp,
 };
 
 /// A connected client: cheap to clone, shared by all callers.
@@ -49,8 +49,17 @@ pub async fn connect<V: Visit>(
     );
     match peer {
         Peer::FlyRpc => visit.visit(fly::connect(server, payload).await?).await,
+        Peer::Tarpc => visit.visit(tarpc::connect(server, payload).await?).await,
+        Peer::TarpcTls => {
+            visit
+                .visit(tarpc::connect_tls(server, payload).await?)
+                .await
+        }
+        Peer::Tonic => visit.visit(tonic::connect(server).await?).await,
+        Peer::Irpc => visit.visit(irpc::connect(server, payload).await?).await,
         Peer::QuicMux => visit.visit(mux::connect(server).await?).await,
+        Peer::QuicStreams => visit.visit(streams::connect(server).await?).await,
         Peer::Udp => visit.visit(udp::connect(server).await?).await,
-        _ => bail!("{peer} is not there yet"),
+        Peer::Erpc => bail!("erpc is driven by its own client"),
     }
 }

@@ -8,10 +8,13 @@
 mod certificate;
 mod echo;
 mod fly;
+mod irpc;
 mod peer;
 mod quic;
 mod serve;
 mod socket;
+mod tarpc;
+mod tonic;
 mod udp;
 
 pub use echo::{Echo, Visit, connect};

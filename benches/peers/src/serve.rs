@@ -5,7 +5,12 @@ use std::{any::Any, fmt, net::IpAddr};
 use anyhow::bail;
 use tokio::io;
 
-use crate::{fly, peer::Peer, quic::mux, udp};
+use crate::{
+    fly, irpc,
+    peer::Peer,
+    quic::{mux, streams},
+    tarpc, tonic, udp,
+};
 
 /// A server that runs: what a client needs to find it, and what must be kept so that it goes on.
 pub(crate) struct Served {
@@ -48,9 +53,14 @@ pub(crate) async fn start(peer: Peer, listen: IpAddr) -> anyhow::Result<Served> 
     }
     match peer {
         Peer::FlyRpc => fly::serve(listen).await,
+        Peer::Tarpc => tarpc::serve(listen).await,
+        Peer::TarpcTls => tarpc::serve_tls(listen).await,
+        Peer::Tonic => tonic::serve(listen).await,
+        Peer::Irpc => irpc::serve(listen),
         Peer::QuicMux => mux::serve(listen),
+        Peer::QuicStreams => streams::serve(listen),
         Peer::Udp => udp::serve(listen).await,
-        _ => bail!("{peer} is not there yet"),
+        Peer::Erpc => bail!("not yet"),
     }
 }
 
@@ -95,7 +105,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_peer_gives_back_what_it_is_sent() -> anyhow::Result<()> {
-        for peer in [Peer::FlyRpc, Peer::QuicMux, Peer::Udp] {
+        for peer in Peer::ALL.into_iter().filter(|peer| *peer != Peer::Erpc) {
             let served = start(peer, Ipv4Addr::LOCALHOST.into()).await?;
             let plain = peer.encodes().then_some(Payload::Plain);
             for payload in [Some(Payload::Bytes), plain].into_iter().flatten() {

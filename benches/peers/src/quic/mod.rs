@@ -4,3 +4,4 @@ mod endpoint;
 mod frames;
 pub(crate) mod mux;
 mod outbox;
+pub(crate) mod streams;
