@@ -60,6 +60,6 @@ pub async fn connect<V: Visit>(
         Peer::QuicMux => visit.visit(mux::connect(server).await?).await,
         Peer::QuicStreams => visit.visit(streams::connect(server).await?).await,
         Peer::Udp => visit.visit(udp::connect(server).await?).await,
-        Peer::Erpc => bail!("erpc is driven by its own client"),
+        Peer::Erpc => bail!("Erlang has a client of its own"),
     }
 }

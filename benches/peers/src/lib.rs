@@ -7,6 +7,7 @@
 
 mod certificate;
 mod echo;
+mod erpc;
 mod fly;
 mod irpc;
 mod peer;
@@ -18,5 +19,6 @@ mod tonic;
 mod udp;
 
 pub use echo::{Echo, Visit, connect};
+pub use erpc::{Erlang, ErlangTurn};
 pub use peer::{Payload, Peer};
 pub use serve::serve;

@@ -23,7 +23,8 @@ pub enum Peer {
     QuicStreams,
     /// A bare datagram each way. One call at a time.
     Udp,
-    /// Erlang's `erpc`, in the clear. Driven by its own client, not by [`connect`](crate::connect).
+    /// Erlang's `erpc`, in the clear. Driven by [`Erlang`](crate::Erlang), not by
+    /// [`connect`](crate::connect).
     Erpc,
 }
 
@@ -91,7 +92,7 @@ impl FromStr for Peer {
 }
 
 /// How byte strings travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Payload {
     /// As one byte string: what a user who knows serde writes.
     Bytes,

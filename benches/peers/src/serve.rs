@@ -6,7 +6,7 @@ use anyhow::bail;
 use tokio::io;
 
 use crate::{
-    fly, irpc,
+    erpc, fly, irpc,
     peer::Peer,
     quic::{mux, streams},
     tarpc, tonic, udp,
@@ -25,6 +25,12 @@ impl Served {
             line: line.to_string(),
             kept: Box::new(kept),
         }
+    }
+
+    /// What a client needs.
+    #[cfg(test)]
+    pub(crate) fn line(&self) -> &str {
+        &self.line
     }
 }
 
@@ -60,7 +66,7 @@ pub(crate) async fn start(peer: Peer, listen: IpAddr) -> anyhow::Result<Served> 
         Peer::QuicMux => mux::serve(listen),
         Peer::QuicStreams => streams::serve(listen),
         Peer::Udp => udp::serve(listen).await,
-        Peer::Erpc => bail!("not yet"),
+        Peer::Erpc => erpc::serve(listen).await,
     }
 }
 

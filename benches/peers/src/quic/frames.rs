@@ -42,13 +42,12 @@ struct Assembly {
 impl Assembly {
     fn add(&mut self, mut chunk: Bytes, frames: &mut Vec<(u32, Bytes)>) {
         while !chunk.is_empty() {
-            if self.partial.is_empty() {
-                if let Some(length) = frame_length(&chunk)
-                    && length <= chunk.len()
-                {
-                    frames.push(open(chunk.split_to(length)));
-                    continue;
-                }
+            if self.partial.is_empty()
+                && let Some(length) = frame_length(&chunk)
+                && length <= chunk.len()
+            {
+                frames.push(open(chunk.split_to(length)));
+                continue;
             }
             let wanted = match frame_length(&self.partial) {
                 Some(length) => length - self.partial.len(),
