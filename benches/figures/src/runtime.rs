@@ -16,7 +16,7 @@ pub enum Runtime {
 
 impl Runtime {
     /// Both.
-    const ALL: [Self; 2] = [Self::CurrentThread, Self::TwoWorkers];
+    pub const ALL: [Self; 2] = [Self::CurrentThread, Self::TwoWorkers];
 
     /// Those that the command line names, or both: `cargo bench --bench remote -- two-workers`.
     pub fn asked_for() -> Vec<Self> {
