@@ -6,6 +6,7 @@
 //! its reason, and has no figure.
 
 mod driver;
+mod placement;
 mod program;
 mod run;
 mod scenario;
@@ -14,8 +15,9 @@ mod side;
 mod tables;
 mod targets;
 
+pub use placement::Placement;
 pub use program::program;
 pub use run::{Cell, Near, measure};
-pub use scenario::{Scenario, scenarios};
+pub use scenario::{Scenario, Work, scenarios};
 pub use server::serve_if_asked;
 pub use side::Side;

@@ -3,14 +3,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use bench_figures::{Effort, Figure, Rounds, Runtime};
 use bench_peers::Peer;
 use bytes::Bytes;
 
 use crate::{
     driver::{Driver, Turn},
-    scenario::{Scenario, scenarios},
+    placement::{Cores, Placement},
+    scenario::{Scenario, Work, scenarios},
     server::Server,
     side::Side,
 };
@@ -34,29 +35,10 @@ pub struct Cell {
 }
 
 impl Near {
-    /// What a side reached, if it did.
-    pub fn figure(&self, runtime: Runtime, size: usize, in_flight: usize, side: Side) -> Figure {
-        let cell = self.cell(runtime, size, in_flight);
-        cell.map_or_else(|| Figure::of([]), |cell| cell.rounds.figure(&side))
-    }
-
     /// How many times what `to` reached `of` reached, round by round.
-    pub fn ratio(
-        &self,
-        (runtime, size, in_flight): (Runtime, usize, usize),
-        of: Side,
-        to: Side,
-    ) -> Figure {
-        let cell = self.cell(runtime, size, in_flight);
+    pub fn ratio(&self, work: Work, of: Side, to: Side) -> Figure {
+        let cell = self.cells.iter().find(|cell| cell.scenario.work == work);
         cell.map_or_else(|| Figure::of([]), |cell| cell.rounds.ratio(&of, &to))
-    }
-
-    fn cell(&self, runtime: Runtime, size: usize, in_flight: usize) -> Option<&Cell> {
-        let wanted = (runtime, size, in_flight);
-        self.cells.iter().find(|cell| {
-            let scenario = &cell.scenario;
-            (scenario.runtime, scenario.size, scenario.in_flight) == wanted
-        })
     }
 }
 
@@ -67,6 +49,7 @@ impl Near {
 /// If a runtime cannot be built. A peer that fails is no error.
 pub fn measure(effort: &Effort, runtimes: &[Runtime], only: &[Peer]) -> anyhow::Result<Near> {
     let mut near = Near::default();
+    let cores = Cores::of_this_process()?;
     for &shape in runtimes {
         let mut wanted = scenarios(shape, effort.whole);
         for scenario in &mut wanted {
@@ -75,9 +58,9 @@ pub fn measure(effort: &Effort, runtimes: &[Runtime], only: &[Peer]) -> anyhow::
             sides.retain(|side| side.caller().is_none_or(|(peer, _)| is_wanted(peer)));
         }
         let runtime = shape.build()?;
-        let effort = *effort;
+        let (effort, cores) = (*effort, cores.clone());
         // On a worker: the thread of `block_on` is none of the two.
-        let run = runtime.spawn(async move { on_runtime(shape, wanted, effort).await });
+        let run = runtime.spawn(async move { on_runtime(shape, wanted, effort, &cores).await });
         let part = runtime.block_on(run)?;
         near.cells.extend(part.cells);
         near.missing.extend(part.missing);
@@ -85,36 +68,65 @@ pub fn measure(effort: &Effort, runtimes: &[Runtime], only: &[Peer]) -> anyhow::
     Ok(near)
 }
 
-async fn on_runtime(runtime: Runtime, wanted: Vec<Scenario>, effort: Effort) -> Near {
+async fn on_runtime(
+    runtime: Runtime,
+    wanted: Vec<Scenario>,
+    effort: Effort,
+    cores: &Cores,
+) -> Near {
     let mut near = Near::default();
-    let mut bench = Bench::default();
-    for side in wanted.iter().flat_map(|scenario| &scenario.sides) {
-        if let Err(reason) = bench.join(*side, runtime).await {
-            near.missing.push(format!("{side}, {runtime}: {reason:#}"));
+    for together in wanted.chunk_by(|one, next| one.work.placement == next.work.placement) {
+        let placement = together[0].work.placement;
+        let mut bench = match cores.place(placement) {
+            Ok(servers) => Bench::new(runtime, Some(servers)),
+            Err(_) if placement == Placement::Anywhere => Bench::new(runtime, None),
+            Err(reason) => {
+                let missing = format!("all, {runtime}, {placement}: {reason:#}");
+                near.missing.push(missing);
+                continue;
+            }
+        };
+        for side in together.iter().flat_map(|scenario| &scenario.sides) {
+            if let Err(reason) = bench.join(*side).await {
+                let missing = format!("{side}, {runtime}, {placement}: {reason:#}");
+                near.missing.push(missing);
+            }
         }
-    }
-    for scenario in wanted {
-        eprintln!("near: {scenario}");
-        let (cell, failed) = bench.run(scenario, &effort).await;
-        for (side, reason) in failed {
-            near.missing
-                .push(format!("{side}, {}: {reason}", cell.scenario));
+        for scenario in together {
+            let work = scenario.work;
+            eprintln!("near: {work}");
+            let (cell, failed) = bench.run(scenario.clone(), &effort).await;
+            let failed = failed.into_iter();
+            let failed = failed.map(|(side, reason)| format!("{side}, {work}: {reason}"));
+            near.missing.extend(failed);
+            near.cells.push(cell);
         }
-        near.cells.push(cell);
     }
     near
 }
 
 /// The processes and connections of one runtime.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Bench {
+    runtime: Runtime,
+    /// The servers' cores.
+    cores: Option<String>,
     servers: BTreeMap<Peer, Option<Server>>,
     drivers: BTreeMap<Side, Option<Driver>>,
 }
 
 impl Bench {
+    fn new(runtime: Runtime, cores: Option<String>) -> Self {
+        Self {
+            runtime,
+            cores,
+            servers: BTreeMap::new(),
+            drivers: BTreeMap::new(),
+        }
+    }
+
     /// Starts and connects it, once.
-    async fn join(&mut self, side: Side, runtime: Runtime) -> anyhow::Result<()> {
+    async fn join(&mut self, side: Side) -> anyhow::Result<()> {
         let Some((peer, payload)) = side.caller() else {
             return Ok(());
         };
@@ -125,9 +137,9 @@ impl Bench {
         if !self.servers.contains_key(&peer) {
             self.servers.insert(peer, None);
             if let Some(reason) = peer.missing() {
-                anyhow::bail!(reason);
+                bail!(reason);
             }
-            let server = Server::start(peer, runtime).await?;
+            let server = Server::start(peer, self.runtime, self.cores.as_deref()).await?;
             self.servers.insert(peer, Some(server));
         }
         let server = self.servers.get(&peer).and_then(Option::as_ref);
@@ -140,10 +152,10 @@ impl Bench {
     /// All rounds of one scenario, and who failed in it.
     async fn run(&self, scenario: Scenario, effort: &Effort) -> (Cell, BTreeMap<Side, String>) {
         let (rounds, window) = plan(&scenario, effort);
-        let body: Bytes = (0..=u8::MAX).cycle().take(scenario.size).collect();
+        let body: Bytes = (0..=u8::MAX).cycle().take(scenario.work.size).collect();
         let turn = Turn {
             body,
-            in_flight: scenario.in_flight,
+            in_flight: scenario.work.in_flight,
             window,
         };
         let mut reached = Vec::new();
@@ -173,7 +185,7 @@ impl Bench {
             note(
                 &mut rounds,
                 values.into_iter().filter(sound),
-                scenario.is_latency(),
+                scenario.work.is_latency(),
             );
         }
         (Cell { scenario, rounds }, failed)
@@ -209,7 +221,7 @@ fn note(
 /// the kernel decides turn by turn on which cores the ends run: many short turns.
 fn plan(scenario: &Scenario, effort: &Effort) -> (usize, Duration) {
     let window = effort.window.min(WINDOW);
-    if scenario.is_latency() {
+    if scenario.work.is_latency() {
         (effort.rounds * 8, window / 10)
     } else {
         (effort.rounds, window)

@@ -5,22 +5,46 @@ use std::fmt;
 use bench_figures::Runtime;
 use bench_peers::Peer;
 
-use crate::side::Side;
+use crate::{placement::Placement, side::Side};
 
-/// One row of the tables.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scenario {
+/// What is asked of all who take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
     /// The runtime of both processes.
     pub runtime: Runtime,
+    /// The cores that they run on.
+    pub placement: Placement,
     /// Bytes of the body, each way.
     pub size: usize,
     /// Calls in flight.
     pub in_flight: usize,
+}
+
+/// Work, and who takes part in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// What is asked.
+    pub work: Work,
     /// Who takes part, in order.
     pub sides: Vec<Side>,
 }
 
-impl Scenario {
+impl Work {
+    /// Wherever the kernel likes.
+    pub fn new(runtime: Runtime, size: usize, in_flight: usize) -> Self {
+        Self {
+            runtime,
+            placement: Placement::Anywhere,
+            size,
+            in_flight,
+        }
+    }
+
+    /// The same on these cores.
+    pub fn on(self, placement: Placement) -> Self {
+        Self { placement, ..self }
+    }
+
     /// True if each call is timed, and the figure is the median in microseconds; else it is calls a
     /// second.
     pub fn is_latency(&self) -> bool {
@@ -28,28 +52,21 @@ impl Scenario {
     }
 }
 
-impl fmt::Display for Scenario {
+impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (size, in_flight) = (size_text(self.size), self.in_flight);
-        write!(f, "{size}, c={in_flight}, {}", self.runtime)
+        write!(f, "{size}, c={in_flight}, {}", self.runtime)?;
+        match self.placement {
+            Placement::Anywhere => Ok(()),
+            placement => write!(f, ", {placement}"),
+        }
     }
 }
 
-/// Those on one runtime: `whole` is everything, else what a target is about.
+/// Those on one runtime, those on the same cores together: `whole` is everything, else what a target
+/// is about.
 pub fn scenarios(runtime: Runtime, whole: bool) -> Vec<Scenario> {
-    let scenario = |(size, in_flight)| Scenario {
-        runtime,
-        size,
-        in_flight,
-        sides: sides(runtime, size, in_flight, whole),
-    };
-    let both = [
-        (SMALL, 1),
-        (SMALL, 256),
-        (SMALL, 1024),
-        (MIDDLE, 64),
-        (LARGE, 8),
-    ];
+    let short = [(SMALL, 256), (SMALL, 1024), (MIDDLE, 64), (LARGE, 8)];
     let more = [
         (SMALL, 64),
         (MIDDLE, 1),
@@ -59,12 +76,27 @@ pub fn scenarios(runtime: Runtime, whole: bool) -> Vec<Scenario> {
         (LARGE, 64),
     ];
     let more = more.into_iter().filter(|_| whole);
-    let mut all: Vec<_> = both.into_iter().chain(more).collect();
-    all.sort_unstable();
-    all.into_iter().map(scenario).collect()
+    let mut anywhere: Vec<_> = short.into_iter().chain(more).collect();
+    anywhere.sort_unstable();
+    let anywhere = anywhere.into_iter();
+    let works = anywhere.map(|(size, in_flight)| Work::new(runtime, size, in_flight));
+    let alone = Work::new(runtime, SMALL, 1);
+    let placed = [Placement::Apart, Placement::Together].map(|placement| alone.on(placement));
+    let all = placed.into_iter().chain(works);
+    all.map(|work| Scenario {
+        work,
+        sides: sides(work, whole),
+    })
+    .collect()
 }
 
-fn sides(runtime: Runtime, size: usize, in_flight: usize, whole: bool) -> Vec<Side> {
+fn sides(work: Work, whole: bool) -> Vec<Side> {
+    let Work {
+        runtime,
+        size,
+        in_flight,
+        ..
+    } = work;
     let is_worth = |peer: &Peer| match peer {
         Peer::Udp => size == SMALL && in_flight == 1,
         // Its schedulers are threads: two of them are two workers.
@@ -108,12 +140,9 @@ mod tests {
     #[test]
     fn what_is_in_flight_fits_into_memory() {
         for runtime in Runtime::ALL {
-            for scenario in scenarios(runtime, true) {
-                assert!(
-                    scenario.size * scenario.in_flight <= 64_000_000,
-                    "{scenario}"
-                );
-                assert_eq!(scenario.sides.first(), Some(&Side::OURS), "{scenario}");
+            for Scenario { work, sides } in scenarios(runtime, true) {
+                assert!(work.size * work.in_flight <= 64_000_000, "{work}");
+                assert_eq!(sides.first(), Some(&Side::OURS), "{work}");
             }
         }
     }
@@ -123,13 +152,10 @@ mod tests {
         for runtime in Runtime::ALL {
             let whole = scenarios(runtime, true);
             for short in scenarios(runtime, false) {
-                let same =
-                    |long: &&Scenario| (long.size, long.in_flight) == (short.size, short.in_flight);
-                let long = whole.iter().find(same).expect("it is in the long form too");
-                assert!(
-                    short.sides.iter().all(|side| long.sides.contains(side)),
-                    "{short}"
-                );
+                let same = whole.iter().find(|long| long.work == short.work);
+                let long = same.expect("it is in the long form too");
+                let is_there = |side| long.sides.contains(side);
+                assert!(short.sides.iter().all(is_there), "{}", short.work);
             }
         }
     }

@@ -11,6 +11,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::placement::TASKSET;
+
 /// A process that serves. It ends when its input does, and is killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -21,9 +23,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Returns when it serves.
-    pub(crate) async fn start(peer: Peer, runtime: Runtime) -> anyhow::Result<Self> {
-        let mut child = Command::new(env::current_exe()?)
+    /// Returns when it serves, on these cores or on all.
+    pub(crate) async fn start(
+        peer: Peer,
+        runtime: Runtime,
+        cores: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let this = env::current_exe()?;
+        let mut command = match cores {
+            Some(cores) => {
+                let mut command = Command::new(TASKSET);
+                command.args(["--cpu-list", cores]).arg(this);
+                command
+            }
+            None => Command::new(this),
+        };
+        let mut child = command
             .args([SERVE, &peer.to_string(), &runtime.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

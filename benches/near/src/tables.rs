@@ -4,8 +4,9 @@ use bench_figures::{Axis, Bars, Figure, Runtime, Table};
 use bench_peers::Peer;
 
 use crate::{
+    placement::Placement,
     run::{Cell, Near},
-    scenario::{SMALL, size_text},
+    scenario::{SMALL, Work, size_text},
     side::Side,
 };
 
@@ -28,8 +29,9 @@ impl Near {
     /// Calls a second of small calls, all peers, as an SVG, for each runtime that was measured.
     pub fn plots(&self) -> Vec<(&'static str, String)> {
         let plot = |(runtime, name)| {
-            let is_of =
-                |cell: &&Cell| together(cell) == (runtime, SMALL) && !cell.scenario.is_latency();
+            let is_of = |cell: &&Cell| {
+                together(cell) == (runtime, SMALL) && !cell.scenario.work.is_latency()
+            };
             let cells: Vec<&Cell> = self.cells.iter().filter(is_of).collect();
             (!cells.is_empty()).then(|| (name, bars(runtime, &cells)))
         };
@@ -44,19 +46,13 @@ impl Near {
 }
 
 fn together(cell: &Cell) -> (Runtime, usize) {
-    (cell.scenario.runtime, cell.scenario.size)
+    (cell.scenario.work.runtime, cell.scenario.work.size)
 }
 
 fn table(cells: &[Cell]) -> Table {
     let mut head = vec!["peer".to_owned()];
     for cell in cells {
-        let in_flight = cell.scenario.in_flight;
-        let unit = if cell.scenario.is_latency() {
-            "µs"
-        } else {
-            "calls/s"
-        };
-        head.extend([format!("c={in_flight}, {unit}"), "ratio".to_owned()]);
+        head.extend([column(cell.scenario.work), "ratio".to_owned()]);
     }
     let mut table = Table::new(head);
     let mut sides: Vec<Side> = Vec::new();
@@ -71,8 +67,8 @@ fn table(cells: &[Cell]) -> Table {
         for cell in cells {
             let figure = cell.rounds.figure(&side);
             let ratio = cell.rounds.ratio(&side, &Side::OURS);
-            row.push(if cell.scenario.is_latency() {
-                shown(figure, format!("{figure:.0}"))
+            row.push(if cell.scenario.work.is_latency() {
+                shown(figure, format!("{figure:.1}"))
             } else {
                 shown(figure, calls(figure))
             });
@@ -81,6 +77,19 @@ fn table(cells: &[Cell]) -> Table {
         table.row(row);
     }
     table
+}
+
+fn column(work: Work) -> String {
+    let Work {
+        in_flight,
+        placement,
+        ..
+    } = work;
+    match placement {
+        Placement::Anywhere if work.is_latency() => format!("c={in_flight}, µs"),
+        Placement::Anywhere => format!("c={in_flight}, calls/s"),
+        placement => format!("c={in_flight}, {placement}, µs"),
+    }
 }
 
 /// Nothing is shown of what was not measured.
@@ -114,7 +123,7 @@ fn bars(runtime: Runtime, cells: &[&Cell]) -> String {
             let figure = cell.rounds.figure(side).scaled(1e-3);
             figure.is_known().then_some(figure)
         });
-        let name = format!("{} in flight", cell.scenario.in_flight);
+        let name = format!("{} in flight", cell.scenario.work.in_flight);
         bars = bars.group(name, figures);
     }
     bars.draw()
