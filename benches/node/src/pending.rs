@@ -1,6 +1,9 @@
 //! A hundred thousand calls that await an answer at one time: what each holds at either end.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use fly_rpc::{ClusterSecret, Limits, Target, region_rpc};
@@ -55,30 +58,31 @@ pub(crate) async fn measure() -> anyhow::Result<Pending> {
     })
 }
 
-/// Holds calls back until it is opened.
+/// Holds calls back until it is opened. Not a state of the node: every other node of the program
+/// would have to provide it.
 struct Gate {
     waiting: watch::Sender<usize>,
     open: watch::Sender<bool>,
 }
 
+static GATE: LazyLock<Gate> = LazyLock::new(|| Gate {
+    waiting: watch::Sender::new(0),
+    open: watch::Sender::new(false),
+});
+
 /// Waits until the gate opens.
 #[region_rpc(@primary)]
-async fn pass(#[state] gate: &Gate, number: u64) -> u64 {
-    gate.waiting.send_modify(|waiting| *waiting += 1);
-    // The sender is in the state, which outlives every call.
-    let _ = gate.open.subscribe().wait_for(|open| *open).await;
+async fn pass(number: u64) -> u64 {
+    GATE.waiting.send_modify(|waiting| *waiting += 1);
+    // The sender lives as long as the program.
+    let _ = GATE.open.subscribe().wait_for(|open| *open).await;
     number
 }
 
 /// The node where the calls wait.
 pub(crate) async fn server(secret: &str) -> anyhow::Result<()> {
-    let gate = Gate {
-        waiting: watch::Sender::new(0),
-        open: watch::Sender::new(false),
-    };
-    let (mut waiting, open) = (gate.waiting.subscribe(), gate.open.clone());
-    let builder = member(secret)?.region(HUB).state(gate).limits(limits());
-    let node = builder.start().await?;
+    let mut waiting = GATE.waiting.subscribe();
+    let node = member(secret)?.region(HUB).limits(limits()).start().await?;
     println!("{}", node.local_addr());
     obey(async |line| {
         match line.parse::<usize>() {
@@ -86,7 +90,7 @@ pub(crate) async fn server(secret: &str) -> anyhow::Result<()> {
                 waiting.wait_for(|waiting| *waiting >= count).await?;
             }
             Err(_open) => {
-                open.send_replace(true);
+                GATE.open.send_replace(true);
             }
         }
         Ok("done".to_owned())
@@ -96,14 +100,7 @@ pub(crate) async fn server(secret: &str) -> anyhow::Result<()> {
 
 /// The node that makes them.
 pub(crate) async fn caller(address: &str, secret: &str) -> anyhow::Result<()> {
-    let state = Gate {
-        waiting: watch::Sender::new(0),
-        open: watch::Sender::new(true),
-    };
-    let builder = member(secret)?
-        .peers([address])
-        .state(state)
-        .limits(limits());
+    let builder = member(secret)?.peers([address]).limits(limits());
     let node = builder.start().await?;
     node.wait_for(Target::Primary, SOON).await?;
     println!("ready");
