@@ -33,7 +33,9 @@ impl Baseline {
     /// If there is no link, or no socket on it.
     pub fn measure(delay: Duration, rate: u32, length: Duration) -> anyhow::Result<Self> {
         let link = TunLink::open(Conditions::of_delay(delay), 0)?;
-        let server = link.within(Side::Server, || UdpSocket::bind((Side::Server.address(), 7)))?;
+        let server = link.within(Side::Server, || {
+            UdpSocket::bind((Side::Server.address(), 7))
+        })?;
         let client = link.within(Side::Caller, || {
             let client = UdpSocket::bind((Side::Caller.address(), 0))?;
             client.connect((Side::Server.address(), 7))?;

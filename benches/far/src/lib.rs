@@ -12,7 +12,6 @@ mod link;
 mod load;
 #[cfg(target_os = "linux")]
 mod namespace;
-mod peers;
 mod process;
 mod quantile;
 mod relay;
@@ -26,7 +25,6 @@ pub use baseline::Baseline;
 pub use fate::Conditions;
 pub use link::Kind;
 pub use load::Load;
-pub use peers::Peer;
 pub use process::take_part_if_asked;
 pub use relay::Relay;
 pub use runs::{Far, cold, open_loop};

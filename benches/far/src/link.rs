@@ -7,15 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use bench_peers::Peer;
 
-use crate::{
-    fate::Conditions,
-    peers::Peer,
-    process::Server,
-    relay::Relay,
-};
 #[cfg(target_os = "linux")]
 use crate::tun::{Side, TunLink};
+use crate::{fate::Conditions, process::Server, relay::Relay};
 
 /// How packets are kept for as long as the link is long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +58,8 @@ impl Served {
             Kind::Tun => {
                 let link = TunLink::open(conditions, seed)?;
                 let listen = IpAddr::V4(Side::Server.address());
-                let server = Server::start(peer, listen, &|command| {
-                    link.spawn(Side::Server, command)
-                })?;
+                let server =
+                    Server::start(peer, listen, &|command| link.spawn(Side::Server, command))?;
                 Ok(Self {
                     server,
                     link: Link::Tun(link),

@@ -7,13 +7,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use bench_peers::{Echo, Visit};
 use bytes::Bytes;
 use tokio::{runtime::Handle, sync::mpsc, time::timeout};
 
-use crate::{
-    clock::{be_exact, sleep_until},
-    peers::{Echo, Visit},
-};
+use crate::clock::{be_exact, sleep_until};
 
 /// What is asked of a peer.
 #[derive(Clone, Copy, Debug)]

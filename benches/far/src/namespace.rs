@@ -23,13 +23,17 @@ impl Namespace {
     }
 
     /// Does `work` in it. Sockets and processes that are made there stay there.
-    pub(crate) fn within<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    pub(crate) fn within<T: Send>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send,
+    ) -> io::Result<T> {
         thread::scope(|scope| {
             let done = scope.spawn(|| {
                 setns(&self.0, CloneFlags::CLONE_NEWNET)?;
                 work()
             });
-            done.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            done.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 }

@@ -12,12 +12,10 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use bench_peers::{Payload, Peer};
 use tokio::time::timeout;
 
-use crate::{
-    load::{Load, OneCall, OpenLoop},
-    peers::{self, Payload, Peer},
-};
+use crate::load::{Load, OneCall, OpenLoop};
 
 /// How a process is started at an end of a link.
 pub(crate) type Spawn<'a> = &'a dyn Fn(&mut Command) -> io::Result<Child>;
@@ -43,7 +41,10 @@ impl Server {
             line: line.trim().to_owned(),
         };
         read?;
-        ensure!(!server.line.is_empty(), "the server of {peer} did not start");
+        ensure!(
+            !server.line.is_empty(),
+            "the server of {peer} did not start"
+        );
         Ok(server)
     }
 }
@@ -81,7 +82,10 @@ pub(crate) fn cold_call(
 ) -> anyhow::Result<Duration> {
     let command = this_program([COLD, &peer.to_string(), server, &size.to_string()])?;
     let taken = client(command, spawn)?;
-    taken.first().copied().context("a cold call says how long it took")
+    taken
+        .first()
+        .copied()
+        .context("a cold call says how long it took")
 }
 
 fn client(mut command: Command, spawn: Spawn<'_>) -> anyhow::Result<Vec<Duration>> {
@@ -119,7 +123,7 @@ pub fn take_part_if_asked() -> anyhow::Result<bool> {
     };
     let taken = match arguments[..] {
         [SERVE, peer, listen] => {
-            let serve = peers::serve(peer.parse()?, listen.parse()?);
+            let serve = bench_peers::serve(peer.parse()?, listen.parse()?);
             runtime()?.block_on(serve)?;
             return Ok(true);
         }
@@ -131,7 +135,7 @@ pub fn take_part_if_asked() -> anyhow::Result<bool> {
                 calls: calls.parse()?,
             };
             let visit = OpenLoop(load);
-            let run = peers::connect(peer.parse()?, Payload::Bytes, server, visit);
+            let run = bench_peers::connect(peer.parse()?, Payload::Bytes, server, visit);
             runtime()?.block_on(async { timeout(load.longest() + LONG, run).await })??
         }
         [COLD, peer, server, size] => {
@@ -139,7 +143,7 @@ pub fn take_part_if_asked() -> anyhow::Result<bool> {
             let peer: Peer = peer.parse()?;
             let runtime = runtime()?;
             let begun = Instant::now();
-            let run = peers::connect(peer, Payload::Bytes, server, visit);
+            let run = bench_peers::connect(peer, Payload::Bytes, server, visit);
             let answered = runtime.block_on(async { timeout(LONG, run).await })??;
             vec![answered - begun]
         }

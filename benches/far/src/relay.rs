@@ -80,7 +80,10 @@ impl Relay {
 
     /// What was done to datagrams, there and back.
     pub fn tallies(&self) -> [Arc<Tally>; 2] {
-        let ways = self.ways.as_ref().expect("there until the relay is dropped");
+        let ways = self
+            .ways
+            .as_ref()
+            .expect("there until the relay is dropped");
         [0, 1].map(|way| Arc::clone(ways[way].tally()))
     }
 }

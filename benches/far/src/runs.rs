@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use bench_peers::Peer;
+
 use crate::{
     fate::Conditions,
     link::{Kind, Served},
     load::Load,
-    peers::Peer,
     process::{cold_call, latencies},
     quantile::quantile,
 };

@@ -1,79 +1,64 @@
-//! From many measurements to one figure: the median of rounds, and how far the rounds lie apart.
+//! Interleaved rounds: in each, every side is measured once; ratios are taken within a round.
 
-use std::{fmt, time::Duration};
+use std::collections::BTreeMap;
 
-/// The median of the rounds, and the tenth and ninetieth hundredth of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Figure {
-    /// Half of the rounds are at most this.
-    pub median: f64,
-    /// A tenth of them are at most this.
-    pub low: f64,
-    /// All but a tenth of them are at most this.
-    pub high: f64,
+use crate::figure::Figure;
+
+/// What every side reached, round by round. `K` says which side.
+#[derive(Clone, Debug)]
+pub struct Rounds<K> {
+    values: BTreeMap<K, Vec<Option<f64>>>,
+    rounds: usize,
 }
 
-impl Figure {
-    /// The figure of these rounds. Not a number if there is none.
-    pub fn of(rounds: impl IntoIterator<Item = f64>) -> Self {
-        let mut rounds: Vec<f64> = rounds.into_iter().collect();
-        rounds.sort_by(f64::total_cmp);
-        let at = |percent: usize| {
-            let index = rounds.len().saturating_sub(1) * percent / 100;
-            rounds.get(index).copied().unwrap_or(f64::NAN)
-        };
+impl<K: Ord + Clone> Rounds<K> {
+    /// No rounds yet.
+    pub fn new() -> Self {
         Self {
-            median: at(50),
-            low: at(10),
-            high: at(90),
+            values: BTreeMap::new(),
+            rounds: 0,
         }
+    }
+
+    /// Begins the next round. What a side does not reach in it is missing from it.
+    pub fn begin(&mut self) {
+        self.rounds += 1;
+    }
+
+    /// Notes what `side` reached in the round that was begun last.
+    pub fn note(&mut self, side: K, value: f64) {
+        let values = self.values.entry(side).or_default();
+        // A side may join late or miss a round: its values stay with their rounds.
+        values.resize(self.rounds.max(1), None);
+        if let Some(last) = values.last_mut() {
+            *last = Some(value);
+        }
+    }
+
+    /// The sides that reached anything, in order.
+    pub fn sides(&self) -> impl Iterator<Item = &K> {
+        self.values.keys()
+    }
+
+    /// The figure of one side; unknown if it was never noted.
+    pub fn figure(&self, side: &K) -> Figure {
+        let values = self.values.get(side);
+        Figure::of(values.into_iter().flatten().flatten().copied())
+    }
+
+    /// How many times `of` is `to`, over the rounds that have both.
+    pub fn ratio(&self, of: &K, to: &K) -> Figure {
+        let (Some(of), Some(to)) = (self.values.get(of), self.values.get(to)) else {
+            return Figure::of([]);
+        };
+        let pairs = of.iter().zip(to);
+        Figure::of(pairs.filter_map(|(of, to)| Some((*of)? / (*to)?)))
     }
 }
 
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places = f.precision().unwrap_or(2);
-        let Self { median, low, high } = self;
-        write!(f, "{median:.places$} ({low:.places$}–{high:.places$})")
-    }
-}
-
-/// The median of durations, in microseconds: one round's figure.
-pub fn median_of(samples: &mut [Duration]) -> f64 {
-    samples.sort_unstable();
-    samples
-        .get(samples.len() / 2)
-        .map_or(f64::NAN, |median| median.as_secs_f64() * 1e6)
-}
-
-/// How much is measured. The bound of every benchmark, in counts and in time.
-#[derive(Clone, Copy, Debug)]
-pub struct Effort {
-    /// Turns that each side gets.
-    pub rounds: usize,
-    /// Calls in one turn, where calls are timed one by one.
-    pub calls: usize,
-    /// Length of one turn, where calls are counted.
-    pub window: Duration,
-}
-
-impl Effort {
-    /// Enough for a figure under `cargo bench`, which says `--bench`; under `cargo test` just
-    /// enough to see that everything runs.
-    pub fn asked_for() -> Self {
-        if std::env::args().any(|argument| argument == "--bench") {
-            Self {
-                rounds: 161,
-                calls: 100,
-                window: Duration::from_millis(400),
-            }
-        } else {
-            Self {
-                rounds: 3,
-                calls: 20,
-                window: Duration::from_millis(20),
-            }
-        }
+impl<K: Ord + Clone> Default for Rounds<K> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -82,22 +67,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_does_not_depend_on_the_order_of_its_rounds() {
-        let figure = Figure::of([9.0, 1.0, 5.0, 3.0, 7.0, 2.0, 8.0, 4.0, 6.0, 0.0, 10.0]);
-        assert_eq!(
-            figure,
-            Figure {
-                median: 5.0,
-                low: 1.0,
-                high: 9.0
-            }
-        );
-        assert_eq!(figure.to_string(), "5.00 (1.00–9.00)");
+    fn a_ratio_is_taken_within_rounds() {
+        let mut rounds = Rounds::new();
+        // The machine is four times slower in the second round: each figure shows it, the ratio does not.
+        for slow in [1.0, 4.0, 1.0] {
+            rounds.begin();
+            rounds.note("ours", 100.0 / slow);
+            rounds.note("theirs", 50.0 / slow);
+        }
+        assert_eq!(rounds.ratio(&"ours", &"theirs"), Figure::once(2.0));
+        assert_eq!(rounds.figure(&"ours").low, 25.0);
     }
 
     #[test]
-    fn one_stray_call_does_not_move_a_round() {
-        let mut samples = [1, 2, 3, 2, 900].map(Duration::from_micros);
-        assert_eq!(median_of(&mut samples), 2.0);
+    fn a_round_that_one_side_missed_counts_for_neither() {
+        let mut rounds = Rounds::new();
+        rounds.begin();
+        rounds.note("ours", 100.0);
+        rounds.begin();
+        rounds.note("ours", 10.0);
+        rounds.note("theirs", 5.0);
+        assert_eq!(rounds.ratio(&"ours", &"theirs"), Figure::once(2.0));
+        assert!(!rounds.ratio(&"ours", &"nobody").is_known());
     }
 }

@@ -44,7 +44,7 @@ fn on_primary_in_the_primary(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| complete(echo_on_primary(black_box(&body))));
 }
 
-/// Microseconds per call by which a local call is slower, awaited from a task.
+/// Nanoseconds per call by which a local call is slower, awaited from a task.
 async fn beyond_the_function(effort: Effort) -> anyhow::Result<Figure> {
     let body = payload(SIZE);
     let calls = u32::try_from(effort.calls * CALLS_FACTOR)?;
@@ -59,7 +59,7 @@ async fn beyond_the_function(effort: Effort) -> anyhow::Result<Figure> {
         for _ in 0..calls {
             black_box(echo_on_primary(black_box(&body)).await?);
         }
-        rounds.push(micros(start.elapsed() / calls) - micros(plain / calls));
+        rounds.push(nanos(start.elapsed(), calls) - nanos(plain, calls));
     }
     Ok(Figure::of(rounds))
 }
@@ -72,8 +72,8 @@ fn complete<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
+fn nanos(duration: Duration, calls: u32) -> f64 {
+    duration.as_secs_f64() * 1e9 / f64::from(calls)
 }
 
 /// Bytes of the body, as in the remote benchmark.
