@@ -10,6 +10,7 @@ mod clock;
 mod fate;
 mod link;
 mod load;
+mod measure;
 #[cfg(target_os = "linux")]
 mod namespace;
 mod process;
@@ -25,9 +26,10 @@ pub use baseline::Baseline;
 pub use fate::Conditions;
 pub use link::Kind;
 pub use load::Load;
+pub use measure::{Far, measure};
 pub use process::take_part_if_asked;
 pub use relay::Relay;
-pub use runs::{Far, cold, open_loop};
+pub use runs::{Latencies, cold, open_loop};
 #[cfg(target_os = "linux")]
 pub use tun::{Side, TunLink};
 pub use way::Tally;

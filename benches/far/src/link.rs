@@ -101,7 +101,7 @@ impl Served {
             Link::Tun(link) => link.tallies(),
             Link::Relay(relay) => relay.tallies(),
         };
-        if there.dropped() + back.dropped() > 0 {
+        if there.overflown() + back.overflown() > 0 {
             bail!("the link dropped packets of itself: there {there}; back {back}");
         }
         Ok(format!("there {there}; back {back}"))

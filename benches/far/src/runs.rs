@@ -12,17 +12,19 @@ use crate::{
     quantile::quantile,
 };
 
-/// Latencies of one run, in round trips of the link.
-#[derive(Clone, Copy, Debug)]
-pub struct Far {
-    /// Half of the calls took at most this.
-    pub p50: f64,
-    /// Nine of ten.
-    pub p90: f64,
-    /// Ninety-nine of a hundred.
-    pub p99: f64,
-    /// The slowest.
-    pub most: f64,
+/// Latencies of one run, in round trips of the link, ascending.
+#[derive(Clone, Debug)]
+pub struct Latencies {
+    sorted: Vec<f64>,
+    /// What the link did meanwhile.
+    pub link: String,
+}
+
+impl Latencies {
+    /// What a share of `of` of the calls did not exceed.
+    pub fn quantile(&self, of: f64) -> f64 {
+        quantile(&self.sorted, of)
+    }
 }
 
 /// Runs an open loop over a link of its own.
@@ -35,21 +37,13 @@ pub fn open_loop(
     conditions: Conditions,
     load: &Load,
     seed: u64,
-) -> anyhow::Result<Far> {
+) -> anyhow::Result<Latencies> {
     let served = Served::start(kind, peer, conditions, seed)?;
-    let mut taken = latencies(peer, served.line(), load, &|command| served.spawn(command))?;
-    let tally = served.check()?;
-    if std::env::var_os("FAR_TALLY").is_some() {
-        eprintln!("{tally}");
-    }
-    taken.sort_unstable();
-    let round_trips = |of| quantile(&taken, of).div_duration_f64(2 * conditions.delay);
-    Ok(Far {
-        p50: round_trips(0.5),
-        p90: round_trips(0.9),
-        p99: round_trips(0.99),
-        most: round_trips(1.0),
-    })
+    let taken = latencies(peer, served.line(), load, &|command| served.spawn(command))?;
+    let link = served.check()?;
+    let mut sorted = round_trips(&taken, conditions.delay);
+    sorted.sort_by(f64::total_cmp);
+    Ok(Latencies { sorted, link })
 }
 
 /// Makes `calls` cold calls, each by a fresh process, over a link that loses nothing; what each
@@ -59,12 +53,17 @@ pub fn open_loop(
 /// If the peer failed, or the link itself did.
 pub fn cold(kind: Kind, peer: Peer, delay: Duration, calls: usize) -> anyhow::Result<Vec<f64>> {
     let served = Served::start(kind, peer, Conditions::of_delay(delay), 0)?;
-    let taken: anyhow::Result<Vec<f64>> = (0..calls)
-        .map(|_| {
-            let taken = cold_call(peer, served.line(), 64, &|command| served.spawn(command))?;
-            Ok(taken.div_duration_f64(2 * delay))
-        })
+    let taken: anyhow::Result<Vec<Duration>> = (0..calls)
+        .map(|_| cold_call(peer, served.line(), 64, &|command| served.spawn(command)))
         .collect();
     served.check()?;
+    Ok(round_trips(&taken?, delay))
+}
+
+fn round_trips(taken: &[Duration], delay: Duration) -> Vec<f64> {
+    let round_trip = 2 * delay;
     taken
+        .iter()
+        .map(|time| time.div_duration_f64(round_trip))
+        .collect()
 }

@@ -26,7 +26,10 @@ use crate::{
 pub struct Tally {
     passed: AtomicU64,
     lost: AtomicU64,
+    /// By the queue before the rate, as asked.
     dropped: AtomicU64,
+    /// By this program.
+    overflown: AtomicU64,
     /// Nanoseconds, of all that passed.
     late: AtomicU64,
     latest: AtomicU64,
@@ -72,12 +75,12 @@ impl Way {
                         };
                         match queue.try_send(packet) {
                             Ok(()) => {}
-                            Err(TrySendError::Full(_)) => counted.count(&counted.dropped),
+                            Err(TrySendError::Full(_)) => count(&counted.overflown),
                             Err(TrySendError::Disconnected(_)) => return,
                         }
                     }
-                    Verdict::Lost => counted.count(&counted.lost),
-                    Verdict::Dropped => counted.count(&counted.dropped),
+                    Verdict::Lost => count(&counted.lost),
+                    Verdict::Dropped => count(&counted.dropped),
                 }
             }
         });
@@ -108,21 +111,16 @@ fn let_out(packets: &Receiver<Packet>, mut sink: Sink, tally: &Tally) {
         sleep_until(packet.due);
         sink(&packet.bytes);
         let late = nanos(packet.due.elapsed());
-        tally.count(&tally.passed);
+        count(&tally.passed);
         tally.late.fetch_add(late, Ordering::Relaxed);
         tally.latest.fetch_max(late, Ordering::Relaxed);
     }
 }
 
 impl Tally {
-    #[expect(clippy::unused_self, reason = "reads as what it is: the tally counts")]
-    fn count(&self, what: &AtomicU64) {
-        what.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Packets that the link itself had no room for. Anything but 0 spoils a figure.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+    /// Packets that this program had no room for. Anything but 0 spoils a figure.
+    pub fn overflown(&self) -> u64 {
+        self.overflown.load(Ordering::Relaxed)
     }
 }
 
@@ -153,6 +151,10 @@ impl End {
     pub(crate) fn has_come(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+fn count(what: &AtomicU64) {
+    what.fetch_add(1, Ordering::Relaxed);
 }
 
 fn nanos(duration: Duration) -> u64 {
