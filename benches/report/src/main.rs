@@ -1,0 +1,67 @@
+//! `bench`: the one command that repeats every table of `BENCHMARKS.md`, or shows in a few minutes
+//! which targets are kept.
+//!
+//! Every process that takes part in a measurement is this program, started once more.
+
+mod document;
+mod local;
+mod machine;
+mod section;
+
+use std::env;
+
+use anyhow::bail;
+use bench_figures::Effort;
+
+use crate::{document::Document, section::Section};
+
+fn main() -> anyhow::Result<()> {
+    if bench_near::serve_if_asked()?
+        || bench_far::take_part_if_asked()?
+        || bench_node::play_if_asked()?
+    {
+        return Ok(());
+    }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("short") => short(),
+        Some("all") => whole(&Section::ALL),
+        Some(name) => match Section::ALL.into_iter().find(|one| one.name() == name) {
+            Some(section) => whole(&[section]),
+            None => bail!("{name:?} is none of these: {USAGE}"),
+        },
+        None => bail!(USAGE),
+    }
+}
+
+/// The targets alone, printed.
+fn short() -> anyhow::Result<()> {
+    let found = Section::ALL.map(|section| section.measure(Effort::short()));
+    println!("{}", section::targets(&found));
+    for missing in found.iter().flat_map(|one| &one.missing) {
+        println!("not measured: {missing}");
+    }
+    Ok(())
+}
+
+/// These sections as a whole, printed and written down.
+fn whole(sections: &[Section]) -> anyhow::Result<()> {
+    let mut document = Document::open()?;
+    let mut all = Vec::new();
+    for section in sections {
+        let found = section.measure(Effort::long());
+        println!("{}", found.text);
+        document.replace(section.name(), &found.text)?;
+        document.draw(&found.plots)?;
+        all.push(found);
+    }
+    let targets = section::targets(&all);
+    println!("{targets}");
+    if sections.len() == Section::ALL.len() {
+        document.replace("targets", &targets.to_string())?;
+        document.replace("machine", &machine::description())?;
+    }
+    document.save()
+}
+
+const USAGE: &str = "bench short | all | near | far | node | price";
