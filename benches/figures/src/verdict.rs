@@ -28,12 +28,6 @@ impl Promise {
     /// What a call that stays in the process costs beyond the function itself.
     pub const LOCAL: Self = Self::at_most(300.0, "ns that a local call costs beyond the function");
 
-    /// What a call over loopback takes in terms of two bare datagrams.
-    pub const REMOTE: Self = Self::at_most(
-        1.5,
-        "times the bare UDP ping-pong, for a remote call of 64 bytes",
-    );
-
     /// What bounds cost when a value is decoded.
     pub const DECODE: Self = Self::at_most(1.1, "times plain postcard, for rows");
 
@@ -128,12 +122,12 @@ mod tests {
             low: 1.0,
             high: 9.0,
         };
-        assert!(Promise::REMOTE.verdict(&figure).is_kept());
+        assert!(Promise::at_most(1.5, "a").verdict(&figure).is_kept());
         let figure = Figure {
             median: 1.51,
             ..figure
         };
-        let verdict = Promise::REMOTE.verdict(&figure).to_string();
+        let verdict = Promise::at_most(1.5, "a").verdict(&figure).to_string();
         assert!(verdict.starts_with("SHORT"), "{verdict}");
     }
 

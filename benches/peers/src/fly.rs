@@ -1,20 +1,37 @@
 //! fly-rpc: two nodes of a cluster with a secret, which work on any address. Everything that it does
 //! for a call is on: deadline, contract, permits, telemetry, certificates both ways.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use bytes::Bytes;
 use fly_rpc::{ClusterSecret, Limits, Node, Target, region_rpc};
-use std::time::Duration;
+use tokio::runtime::Handle;
 
 use crate::{echo::Echo, peer::Payload, serve::Served, socket};
 
-/// A calling node.
+/// A calling node. It is shut down when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    node: Node,
+    caller: Arc<Caller>,
     payload: Payload,
+}
+
+/// The process keeps its first node as the default one, and it would look for its server for ever.
+#[derive(Debug)]
+struct Caller(Node);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let node = self.0.clone();
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { node.shutdown().await });
+        }
+    }
 }
 
 #[region_rpc(@primary)]
@@ -56,17 +73,19 @@ pub(crate) async fn connect(server: &str, payload: Payload) -> anyhow::Result<Cl
         .limits(limits())
         .start()
         .await?;
-    node.wait_for(Target::Primary, SOON).await?;
-    Ok(Client { node, payload })
+    // Before anything can fail: whoever leaves here shuts it down too.
+    let caller = Arc::new(Caller(node));
+    caller.0.wait_for(Target::Primary, SOON).await?;
+    Ok(Client { caller, payload })
 }
 
 impl Echo for Client {
     async fn echo(&self, body: Bytes) -> anyhow::Result<usize> {
         Ok(match self.payload {
-            Payload::Bytes => echo_on_primary(body).via(&self.node).await?.len(),
+            Payload::Bytes => echo_on_primary(body).via(&self.caller.0).await?.len(),
             Payload::Plain => {
                 let body = body.into();
-                echo_plain_on_primary(body).via(&self.node).await?.len()
+                echo_plain_on_primary(body).via(&self.caller.0).await?.len()
             }
         })
     }

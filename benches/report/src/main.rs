@@ -38,8 +38,8 @@ fn main() -> anyhow::Result<()> {
 fn short() -> anyhow::Result<()> {
     let found = Section::ALL.map(|section| section.measure(Effort::short()));
     println!("{}", section::targets(&found));
-    for missing in found.iter().flat_map(|one| &one.missing) {
-        println!("not measured: {missing}");
+    for note in found.iter().flat_map(|one| &one.notes) {
+        println!("- {note}");
     }
     Ok(())
 }

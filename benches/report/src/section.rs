@@ -23,8 +23,8 @@ pub(crate) struct Found {
     pub(crate) text: String,
     /// What it says of the targets.
     pub(crate) verdicts: Vec<Verdict>,
-    /// What has no figure, and why.
-    pub(crate) missing: Vec<String>,
+    /// What has no figure, and why; and what else must be known to read the figures.
+    pub(crate) notes: Vec<String>,
     /// Its plots, by the name of their files.
     pub(crate) plots: Vec<(&'static str, String)>,
 }
@@ -42,7 +42,7 @@ impl Section {
         }
     }
 
-    /// Measures it. What fails is missing, and the rest of the report is not held up by it.
+    /// Measures it. What fails is noted, and the rest of the report is not held up by it.
     pub(crate) fn measure(self, effort: Effort) -> Found {
         eprintln!("{}", self.name());
         let found = match self {
@@ -52,11 +52,13 @@ impl Section {
             Self::Price => price(effort),
         };
         let mut found = found.unwrap_or_else(|reason| Found {
-            missing: vec![format!("{}: {reason:#}", self.name())],
+            notes: vec![format!("{}: {reason:#}", self.name())],
             ..Found::default()
         });
-        for missing in &found.missing {
-            let _ = writeln!(found.text, "Not measured: {missing}\n");
+        for note in &found.notes {
+            if !found.text.contains(note) {
+                let _ = writeln!(found.text, "- {note}");
+            }
         }
         found
     }
@@ -87,7 +89,7 @@ fn near(effort: Effort) -> anyhow::Result<Found> {
         text,
         verdicts: near.verdicts(),
         plots: near.plots(),
-        missing: near.missing,
+        notes: near.missing,
     })
 }
 
@@ -100,23 +102,27 @@ fn far(effort: Effort) -> anyhow::Result<Found> {
     Ok(Found {
         text,
         verdicts: far.verdicts,
-        missing: Vec::new(),
+        notes: far.notes,
         plots: vec![("far", far.plot)],
     })
 }
 
 fn node(effort: Effort) -> anyhow::Result<Found> {
     let runtime = runtime()?;
-    let local = runtime.block_on(local::measure(effort))?;
+    let mut found = Found::default();
+    match runtime.block_on(local::measure(effort)) {
+        Ok(verdict) => {
+            let _ = writeln!(found.text, "{verdict}\n");
+            found.verdicts.push(verdict);
+        }
+        Err(reason) => found.notes.push(format!("a local call: {reason:#}")),
+    }
     let scale = runtime.block_on(bench_node::measure(effort))?;
-    let mut verdicts = vec![local];
-    verdicts.extend(scale.verdicts());
-    Ok(Found {
-        text: scale.to_string(),
-        verdicts,
-        plots: vec![("node-choice", scale.plot())],
-        missing: scale.missing,
-    })
+    found.text.push_str(&scale.to_string());
+    found.verdicts.extend(scale.verdicts());
+    found.notes.extend(scale.missing.iter().cloned());
+    found.plots.push(("node-choice", scale.plot()));
+    Ok(found)
 }
 
 fn price(effort: Effort) -> anyhow::Result<Found> {
