@@ -10,7 +10,7 @@ mod section;
 
 use std::env;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use bench_figures::Effort;
 
 use crate::{document::Document, section::Section};
@@ -23,20 +23,29 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("short") => short(),
-        Some("all") => whole(&Section::ALL),
-        Some(name) => match Section::ALL.into_iter().find(|one| one.name() == name) {
-            Some(section) => whole(&[section]),
-            None => bail!("{name:?} is none of these: {USAGE}"),
-        },
-        None => bail!(USAGE),
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["short"] => short(&Section::ALL),
+        ["short", ref names @ ..] => short(&named(names)?),
+        ["all"] => whole(&Section::ALL),
+        [] => bail!(USAGE),
+        ref names => whole(&named(names)?),
     }
 }
 
+fn named(names: &[&str]) -> anyhow::Result<Vec<Section>> {
+    let find = |name: &&str| {
+        let mut all = Section::ALL.into_iter();
+        let section = all.find(|section| section.name() == *name);
+        section.with_context(|| format!("there is no part {name:?}: {USAGE}"))
+    };
+    names.iter().map(find).collect()
+}
+
 /// The targets alone, printed.
-fn short() -> anyhow::Result<()> {
-    let found = Section::ALL.map(|section| section.measure(Effort::short()));
+fn short(sections: &[Section]) -> anyhow::Result<()> {
+    let measure = |section: &Section| section.measure(Effort::short());
+    let found: Vec<_> = sections.iter().map(measure).collect();
     println!("{}", section::targets(&found));
     for note in found.iter().flat_map(|one| &one.notes) {
         println!("- {note}");
@@ -64,4 +73,4 @@ fn whole(sections: &[Section]) -> anyhow::Result<()> {
     document.save()
 }
 
-const USAGE: &str = "bench short | all | near | far | node | price";
+const USAGE: &str = "bench short [PART…] | all | PART…, where a PART is near, far, node or price";
