@@ -1,0 +1,69 @@
+//! The builds, in turns, within a bound of time.
+
+use std::time::{Duration, Instant};
+
+use bench_figures::{Effort, Figure};
+
+use crate::{
+    project::{Profile, Project},
+    report::{Cell, Price},
+    source::{Variant, program},
+};
+
+/// Builds everything, in turns. The short form has nothing to say: no promise is about this.
+///
+/// # Errors
+/// The compiler's words, and the file system's.
+pub async fn measure(effort: Effort) -> anyhow::Result<Price> {
+    let mut price = Price::default();
+    if !effort.whole {
+        return Ok(price);
+    }
+    let project = Project::new("price")?;
+    let begun = Instant::now();
+    for profile in Profile::ALL {
+        project.write(&program(Variant::Called, 10))?;
+        project.prepare(profile).await?;
+    }
+    let prepared = begun.elapsed();
+    for functions in SIZES {
+        for profile in Profile::ALL {
+            // The small ones are quick and need more rounds to tell them from noise.
+            let rounds = if functions == SIZES[2] { 1 } else { ROUNDS };
+            let mut builds: Vec<(Variant, Vec<f64>, u64, Option<u64>)> = Variant::ALL
+                .map(|variant| (variant, Vec::new(), 0, None))
+                .into();
+            for _ in 0..rounds {
+                for (variant, seconds, size, stripped) in &mut builds {
+                    if begun.elapsed() - prepared > MOST {
+                        continue;
+                    }
+                    project.write(&program(*variant, functions))?;
+                    let built = project.rebuild(profile).await?;
+                    seconds.push(built.took.as_secs_f64());
+                    (*size, *stripped) = (built.size, built.stripped);
+                }
+            }
+            for (variant, seconds, size, stripped) in builds {
+                if !seconds.is_empty() {
+                    price.cells.push(Cell {
+                        variant,
+                        functions,
+                        profile,
+                        seconds: Figure::of(seconds),
+                        size,
+                        stripped,
+                    });
+                }
+            }
+        }
+    }
+    Ok(price)
+}
+
+/// Functions in the programs.
+pub(crate) const SIZES: [usize; 3] = [10, 100, 1_000];
+/// Builds of each.
+const ROUNDS: usize = 3;
+/// Time after which no build begins, preparation apart.
+const MOST: Duration = Duration::from_secs(300);
