@@ -1,17 +1,24 @@
-//! What `benches/` measures and has no public face: choosing a node among many.
+//! What `benches/` measures and has no public face: choosing a node among many, and a program of many
+//! functions.
 //!
 //! The nodes are invented, because thousands of connections would measure the machine; what is known
-//! of each lies where a connection keeps it, behind the same lock and in the same table.
+//! of each lies where a connection keeps it, behind the same lock and in the same table. The
+//! functions are those of the program under other names, because compiling ten thousand takes longer
+//! than anything that is measured of them.
 
 use std::{
     cell::Cell,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use fly_rpc_transport::{Catalogue, NodeId, Offer, Region};
 
 use crate::{
+    registry::Entry,
     resolve::{Candidate, Here, Wanted, choose},
     target::Target,
 };
@@ -120,6 +127,28 @@ impl Candidate for &Invented {
 pub fn region(number: usize) -> Region {
     format!("region-{}", number % REGIONS).into()
 }
+
+/// Registers each function of the program so many times more, under names of their own. Must be said
+/// before the first node starts.
+pub fn register_copies(count: usize) {
+    COPIES.store(count, Ordering::Relaxed);
+}
+
+/// The functions of the program, and their copies.
+pub(crate) fn with_copies(entries: impl Iterator<Item = &'static Entry>) -> Vec<&'static Entry> {
+    let copies = COPIES.load(Ordering::Relaxed);
+    let all = entries.flat_map(|entry| {
+        let copy = move |number| -> &'static Entry {
+            let mut copy = *entry;
+            copy.spec.name = format!("{}_{number}", entry.spec.name).leak();
+            Box::leak(Box::new(copy))
+        };
+        [entry].into_iter().chain((0..copies).map(copy))
+    });
+    all.collect()
+}
+
+static COPIES: AtomicUsize = AtomicUsize::new(0);
 
 /// As many as a provider that is everywhere has.
 pub const REGIONS: usize = 20;

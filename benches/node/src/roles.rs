@@ -5,7 +5,7 @@ use std::env;
 use anyhow::bail;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::{crowd, pending};
+use crate::{crowd, functions, pending};
 
 /// If this process was started by a measurement: plays its role to the end and returns true.
 ///
@@ -30,6 +30,10 @@ pub fn play_if_asked() -> anyhow::Result<bool> {
             ("members", [address, secret]) => crowd::members(address, secret).await,
             ("server", [secret]) => pending::server(secret).await,
             ("caller", [address, secret]) => pending::caller(address, secret).await,
+            ("library", [secret, functions]) => functions::library(secret, functions).await,
+            ("readers", [address, secret, functions]) => {
+                functions::readers(address, secret, functions).await
+            }
             _ => bail!(
                 "no role is called {role:?} and takes {} arguments",
                 rest.len()

@@ -4,18 +4,17 @@
 use std::env;
 
 use anyhow::{Context, bail};
-use bench_price::{Variant, many, program};
+use bench_price::{Variant, program};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
-    let variant = arguments.next().context("plain, served, called or many")?;
+    let variant = arguments.next().context("plain, served or called")?;
     let functions = arguments.next().context("how many functions")?.parse()?;
     let source = match variant.as_str() {
         "plain" => program(Variant::Plain, functions),
         "served" => program(Variant::Served, functions),
         "called" => program(Variant::Called, functions),
-        "many" => many(functions),
-        other => bail!("{other:?} is none of plain, served, called and many"),
+        other => bail!("{other:?} is none of plain, served and called"),
     };
     print!("{source}");
     Ok(())

@@ -13,4 +13,4 @@ mod source;
 pub use measure::measure;
 pub use project::{Built, Profile, Project};
 pub use report::{Cell, Price};
-pub use source::{Variant, many, program};
+pub use source::{Variant, program};

@@ -56,7 +56,12 @@ impl Price {
         lines.draw()
     }
 
-    fn cell(&self, variant: Variant, functions: usize, profile: Profile) -> Option<&Cell> {
+    pub(crate) fn cell(
+        &self,
+        variant: Variant,
+        functions: usize,
+        profile: Profile,
+    ) -> Option<&Cell> {
         self.cells.iter().find(|cell| {
             (cell.variant, cell.functions, cell.profile) == (variant, functions, profile)
         })

@@ -41,20 +41,6 @@ pub fn program(variant: Variant, functions: usize) -> String {
     source
 }
 
-/// The source of a node that serves `functions` small functions, for what their number costs while
-/// it runs. They are `f0`, `f1` and so on: from a number to a number.
-pub fn many(functions: usize) -> String {
-    let mut source = String::from(MANY);
-    for number in 0..functions {
-        writeln!(
-            source,
-            "#[fly_rpc::region_rpc]\npub fn f{number}(value: u64) -> u64 {{ value ^ {number} }}"
-        )
-        .expect(INFALLIBLE);
-    }
-    source
-}
-
 fn module(source: &mut String, variant: Variant, number: usize) {
     let mut body = TYPES.to_owned();
     let mut kept = String::new();
@@ -174,10 +160,6 @@ async fn main() {
 }
 ";
 
-/// Says how long its start took and what its memory was before and after, shows its catalogue to
-/// whoever connects, and calls itself and the primary when asked; `bench-node` reads this.
-const MANY: &str = include_str!("many.rs.txt");
-
 const INFALLIBLE: &str = "a string takes whatever is written to it";
 
 #[cfg(test)]
@@ -196,11 +178,5 @@ mod tests {
         assert_eq!(stripped, plain.lines().collect::<Vec<_>>());
         let called = program(Variant::Called, 20);
         assert_eq!(called.matches("_on_primary").count(), 20);
-    }
-
-    #[test]
-    fn many_functions_have_each_a_name_of_its_own() {
-        let source = many(12);
-        assert!(source.contains("fn f11(") && !source.contains("fn f12("));
     }
 }

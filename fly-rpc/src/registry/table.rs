@@ -30,7 +30,12 @@ impl Registered {
 /// program, not of a node.
 pub(crate) fn registered() -> &'static [Registered] {
     static REGISTERED: OnceLock<Vec<Registered>> = OnceLock::new();
-    REGISTERED.get_or_init(|| traced(inventory::iter::<Entry>))
+    REGISTERED.get_or_init(|| {
+        let entries = inventory::iter::<Entry>.into_iter();
+        #[cfg(feature = "bench")]
+        let entries = crate::bench::with_copies(entries);
+        traced(entries)
+    })
 }
 
 /// Sorted by name and version, and what has both in common by its place in the source: inventory
