@@ -61,7 +61,8 @@ pub struct Limits {
     /// Silence after which a connection is given up although QUIC would still wait. Default 12 s:
     /// two keep-alives and a ping went unanswered.
     pub silence_lost: Duration,
-    /// Lanes (bidirectional streams) that one peer may have open, per connection. Default 256.
+    /// Lanes (bidirectional streams) that one peer may have open, per connection. Default 256; until
+    /// it has opened the first, 24.
     pub lanes: u32,
     /// Receive window of one lane in bytes. Default 1 MiB: 100 ms at 80 Mbit/s on a single lane.
     pub lane_receive_window: u32,

@@ -27,6 +27,7 @@ use crate::{
     name::{NodeId, Region},
     offences::Offences,
     pulse::Pulse,
+    quic::{self, FIRST_LANES},
     reactor::Reactor,
     service::Service,
     tie_break::Standing,
@@ -478,7 +479,13 @@ impl Link {
     }
 
     async fn accept_lanes(self: &Arc<Self>, service: Arc<dyn Service>) {
+        let mut allows_all = self.limits.lanes <= FIRST_LANES;
         while let Ok((send, recv)) = self.connection.accept_bi().await {
+            // It calls: whoever does may call much.
+            if !std::mem::replace(&mut allows_all, true) {
+                let most = quic::streams(self.limits.lanes);
+                self.connection.set_max_concurrent_bi_streams(most);
+            }
             self.reactor.spawn(serve_lane(
                 Arc::clone(self),
                 Arc::clone(&service),

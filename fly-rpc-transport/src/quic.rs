@@ -79,8 +79,7 @@ pub(crate) fn endpoint(randomness: &Randomness) -> EndpointConfig {
 fn transport(limits: &Limits, dialler: bool) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
-        // The control stream is one of the dialler's.
-        .max_concurrent_bidi_streams(VarInt::from_u32(limits.lanes.saturating_add(1)))
+        .max_concurrent_bidi_streams(streams(limits.lanes.min(FIRST_LANES)))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(VarInt::from_u32(limits.lane_receive_window))
@@ -91,6 +90,15 @@ fn transport(limits: &Limits, dialler: bool) -> TransportConfig {
         .keep_alive_interval(dialler.then_some(limits.keep_alive));
     config
 }
+
+/// The streams of a peer that may have so many lanes: the control stream is one of the dialler's.
+pub(crate) fn streams(lanes: u32) -> VarInt {
+    VarInt::from_u32(lanes.saturating_add(1))
+}
+
+/// Lanes that a peer may have before it has opened one. quinn keeps two places for each stream that it
+/// allows: 256 take 21 KiB of every connection, and most connections are idle.
+pub(crate) const FIRST_LANES: u32 = 24;
 
 /// Assumed until it is measured. The standard's 333 ms (RFC 9002 §6.2.2) makes a dial that meets a
 /// restarting node wait a second for its second try; a needless retransmission on a longer path
