@@ -11,6 +11,7 @@
 mod accept;
 mod backoff;
 mod close;
+mod congestion;
 mod control;
 mod counters;
 mod endpoint;

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 
 use crate::{
+    congestion::Congestion,
     identity::{Identity, KeptReason},
     limits::Limits,
     name::NodeId,
@@ -85,6 +86,7 @@ fn transport(limits: &Limits, dialler: bool) -> TransportConfig {
         .stream_receive_window(VarInt::from_u32(limits.lane_receive_window))
         .receive_window(VarInt::from_u32(limits.connection_receive_window))
         .send_window(limits.send_window)
+        .congestion_controller_factory(Arc::new(Congestion::default()))
         .initial_rtt(INITIAL_ROUND_TRIP)
         .max_idle_timeout(IdleTimeout::try_from(limits.idle_timeout).ok())
         .keep_alive_interval(dialler.then_some(limits.keep_alive));
