@@ -143,7 +143,8 @@ impl Path {
 
     /// Bytes that may be under way whatever was lost.
     fn floor(&self) -> u64 {
-        if !self.has_no_queue {
+        let is_known = self.rounds[ROUNDS - 1] > 0;
+        if !(is_known && self.has_no_queue) {
             return 0;
         }
         let most = self.rounds.iter().max().copied().unwrap_or_default();
@@ -151,7 +152,8 @@ impl Path {
     }
 }
 
-/// Round trips that a path is remembered for.
+/// Round trips that a path is remembered for. Before it was seen for as many, and again after
+/// everything was lost for a while, it is not known, and Cubic alone decides.
 const ROUNDS: usize = 8;
 /// Bytes that nearly every path between two regions carries: 2.6 Mbit/s at 100 ms. A call on each of
 /// the [lanes](crate::Limits::lanes) that one peer may open by default, if it is a small one.
@@ -162,6 +164,7 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+    const SEEN: u32 = ROUNDS as u32 + 2;
 
     /// Ten packets in each of `rounds` round trips, which take `round_trip` instead of 100 ms.
     fn path(rounds: u32, bytes: u64, round_trip: Duration) -> Path {
@@ -174,25 +177,26 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_assumed_of_a_path_that_was_never_used() {
+    fn nothing_is_assumed_of_a_path_that_is_not_known() {
         assert_eq!(Path::new(Instant::now()).floor(), 0);
+        assert_eq!(path(ROUNDS as u32 - 1, 100_000, 100 * MS).floor(), 0);
     }
 
     #[test]
     fn a_path_without_a_queue_carries_what_it_carried_and_somewhat_more() {
-        let floor = path(3, 100_000, 101 * MS).floor();
+        let floor = path(SEEN, 100_000, 101 * MS).floor();
         assert_eq!(floor, 125_000);
-        assert_eq!(path(3, 1_000, 101 * MS).floor(), LEAST);
+        assert_eq!(path(SEEN, 1_000, 101 * MS).floor(), LEAST);
     }
 
     #[test]
     fn a_queue_leaves_the_window_to_cubic() {
-        assert_eq!(path(3, 100_000, 130 * MS).floor(), 0);
+        assert_eq!(path(SEEN, 100_000, 130 * MS).floor(), 0);
     }
 
     #[test]
     fn what_was_carried_long_ago_no_longer_counts() {
-        let mut path = path(3, 100_000, 100 * MS);
+        let mut path = path(SEEN, 100_000, 100 * MS);
         let later = path.round_began + Duration::from_secs(1);
         for number in 0..=ROUNDS as u32 {
             path.carried(later + 100 * number * MS, 1_000, 100 * MS, 100 * MS);
@@ -205,7 +209,7 @@ mod tests {
         let now = Instant::now();
         let mut controller = Patient {
             cubic: Arc::<CubicConfig>::default().build(now, 1200),
-            path: path(3, 20_000, 100 * MS),
+            path: path(SEEN, 20_000, 100 * MS),
         };
         for round in 1..=50 {
             let at = now + 100 * round * MS;
