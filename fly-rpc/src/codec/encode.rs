@@ -6,28 +6,40 @@
 
 use std::fmt::{self, Write as _};
 
-use bytes::{BufMut, BytesMut};
-use postcard::ser_flavors::Flavor;
+use bytes::{Bytes, BytesMut};
 use serde::{Serialize, Serializer};
 
-use self::parts::Parts;
+use self::{output::Output, parts::Parts};
 use super::{EncodeError, error::Whole};
 
+mod output;
 mod parts;
 
 /// Postcard that trusts nobody.
 pub(super) struct Encoder<'o> {
-    postcard: postcard::Serializer<Appender<'o>>,
+    postcard: postcard::Serializer<Output<'o>>,
 }
 
 impl<'o> Encoder<'o> {
-    /// An encoder that writes behind what is in `out`.
+    /// An encoder that writes behind what is in `out`, part of it only when it is finished.
+    #[inline]
     pub(super) fn new(out: &'o mut BytesMut) -> Self {
+        let output = Output::new(out);
         Self {
-            postcard: postcard::Serializer {
-                output: Appender(out),
-            },
+            postcard: postcard::Serializer { output },
         }
+    }
+
+    /// Writes what is not yet in `out`.
+    #[inline]
+    pub(super) fn finish(mut self) {
+        self.postcard.output.flush();
+    }
+
+    /// All that was written, if `out` was empty.
+    #[inline]
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.postcard.output.into_bytes()
     }
 
     /// Begins what writes its length first.
@@ -204,28 +216,5 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         let mut text = String::new();
         write!(text, "{value}").map_err(|_| postcard::Error::CollectStrError)?;
         self.serialize_str(&text)
-    }
-}
-
-/// Postcard's output: appends, and cannot fail.
-struct Appender<'o>(&'o mut BytesMut);
-
-impl Flavor for Appender<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.put_u8(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
     }
 }
