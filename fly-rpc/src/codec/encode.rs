@@ -9,9 +9,14 @@ use std::fmt::{self, Write as _};
 use bytes::{Bytes, BytesMut};
 use serde::{Serialize, Serializer};
 
-use self::{output::Output, parts::Parts};
+use self::{
+    element::Element,
+    output::{BLOCK, Output},
+    parts::Parts,
+};
 use super::{EncodeError, error::Whole};
 
+mod element;
 mod output;
 mod parts;
 
@@ -42,11 +47,62 @@ impl<'o> Encoder<'o> {
         self.postcard.output.into_bytes()
     }
 
+    #[inline]
+    fn output(&mut self) -> &mut Output<'o> {
+        &mut self.postcard.output
+    }
+
+    /// Writes what comes out of an iterator that said how much it is. Bytes go right into the block,
+    /// in a loop that ends with it and has nothing else to do, so that the compiler takes many at
+    /// once; they are counted when it ends.
+    #[inline]
+    fn elements<I>(&mut self, announced: usize, mut elements: I) -> Result<(), EncodeError>
+    where
+        I: Iterator<Item: Serialize>,
+    {
+        let whole = Whole::Sequence;
+        let too_many = EncodeError::TooMany { whole, announced };
+        let mut left = announced;
+        loop {
+            let mut begin = self.output().make_room(left);
+            let mut filled = begin;
+            while filled < BLOCK {
+                let Some(element) = elements.next() else {
+                    self.output().set_filled(filled);
+                    return match left.checked_sub(filled - begin) {
+                        None => Err(too_many),
+                        Some(0) => Ok(()),
+                        Some(left) => Err(EncodeError::TooFew {
+                            whole,
+                            announced,
+                            written: announced - left,
+                        }),
+                    };
+                };
+                let encoder = &mut *self;
+                if let Some(byte) = element.serialize(Element { encoder, filled })? {
+                    self.output().put(filled, byte);
+                    filled += 1;
+                } else {
+                    left = left
+                        .checked_sub(filled - begin + 1)
+                        .ok_or_else(|| too_many.clone())?;
+                    begin = self.output().filled();
+                    filled = begin;
+                }
+            }
+            self.output().set_filled(filled);
+            left = left
+                .checked_sub(filled - begin)
+                .ok_or_else(|| too_many.clone())?;
+        }
+    }
+
     /// Begins what writes its length first.
     #[inline]
     fn counted(&mut self, whole: Whole, len: Option<usize>) -> Result<Parts<'_, 'o>, EncodeError> {
         let len = len.ok_or(EncodeError::UnknownLength { whole })?;
-        len.serialize(&mut self.postcard)?;
+        len.serialize(&mut *self)?;
         Ok(Parts::new(self, whole, len))
     }
 
@@ -58,9 +114,24 @@ impl<'o> Encoder<'o> {
         whole: Whole,
         len: usize,
     ) -> Result<Parts<'_, 'o>, EncodeError> {
-        index.serialize(&mut self.postcard)?;
+        index.serialize(&mut *self)?;
         Ok(Parts::new(self, whole, len))
     }
+}
+
+/// Numbers of which most are small, and are then a byte. Postcard has a loop for all, and no idea
+/// how long what comes out of it is.
+macro_rules! numbers {
+    ($($serialize:ident $number:ty)*) => {$(
+        #[inline]
+        fn $serialize(self, number: $number) -> Result<(), EncodeError> {
+            match u8::try_from(number) {
+                Ok(byte) if byte < 0x80 => self.output().push(byte),
+                _ => self.postcard.$serialize(number)?,
+            }
+            Ok(())
+        }
+    )*};
 }
 
 /// Values that postcard writes alone.
@@ -89,6 +160,12 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         false
     }
 
+    numbers! {
+        serialize_u16 u16
+        serialize_u32 u32
+        serialize_u64 u64
+    }
+
     leaves! {
         serialize_bool bool
         serialize_i8 i8
@@ -97,9 +174,6 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         serialize_i64 i64
         serialize_i128 i128
         serialize_u8 u8
-        serialize_u16 u16
-        serialize_u32 u32
-        serialize_u64 u64
         serialize_u128 u128
         serialize_f32 f32
         serialize_f64 f64
@@ -152,13 +226,31 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         _variant: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        self.postcard.serialize_u32(index)?;
+        index.serialize(&mut *self)?;
         value.serialize(self)
     }
 
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'e, 'o>, EncodeError> {
         self.counted(Whole::Sequence, len)
+    }
+
+    #[inline]
+    fn collect_seq<I>(self, elements: I) -> Result<(), EncodeError>
+    where
+        I: IntoIterator<Item: Serialize>,
+    {
+        let elements = elements.into_iter();
+        let announced = match elements.size_hint() {
+            (least, Some(most)) if least == most => least,
+            _ => {
+                return Err(EncodeError::UnknownLength {
+                    whole: Whole::Sequence,
+                });
+            }
+        };
+        announced.serialize(&mut *self)?;
+        self.elements(announced, elements)
     }
 
     #[inline]

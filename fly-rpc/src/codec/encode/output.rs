@@ -47,6 +47,37 @@ impl<'o> Output<'o> {
         std::mem::take(self.out).freeze()
     }
 
+    /// Where in the block the next byte belongs, of so many that may come; there is room for one.
+    #[inline]
+    pub(super) fn make_room(&mut self, count: usize) -> usize {
+        if self.filled == BLOCK {
+            // Doubling alone would copy what is written a few times over.
+            self.out.reserve(BLOCK + count.min(AHEAD));
+            self.flush();
+        }
+        self.filled
+    }
+
+    /// Bytes of the block that are written.
+    #[inline]
+    pub(super) fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// Writes a byte into room that was made, and does not count it yet.
+    #[inline]
+    pub(super) fn put(&mut self, at: usize, byte: u8) {
+        if let Some(free) = self.block.get_mut(at) {
+            *free = byte;
+        }
+    }
+
+    /// Counts what was put.
+    #[inline]
+    pub(super) fn set_filled(&mut self, filled: usize) {
+        self.filled = filled;
+    }
+
     #[inline]
     pub(super) fn push(&mut self, byte: u8) {
         if self.filled == BLOCK {
@@ -62,17 +93,23 @@ impl<'o> Output<'o> {
     fn extend(&mut self, bytes: &[u8]) {
         let end = self.filled.saturating_add(bytes.len());
         match self.block.get_mut(self.filled..end) {
-            Some(free) => {
+            Some(free) if bytes.len() < LONG => {
                 free.copy_from_slice(bytes);
                 self.filled = end;
             }
-            None => self.pass(bytes),
+            _ => self.pass(bytes),
         }
     }
 
-    /// Writes what the block has no room for.
+    /// Writes what the block has no room for, or what is not worth being copied twice.
     fn pass(&mut self, bytes: &[u8]) {
-        self.out.reserve(self.filled + bytes.len());
+        let len = self.filled + bytes.len();
+        if self.out.capacity() == 0 {
+            // Quicker than growing, and as large as it is if nothing follows.
+            *self.out = BytesMut::with_capacity(len);
+        } else {
+            self.out.reserve(len);
+        }
         self.flush();
         self.out.extend_from_slice(bytes);
     }
@@ -99,4 +136,10 @@ impl Flavor for Output<'_> {
 }
 
 /// Most arguments fit, and it is cleared with a few instructions.
-const BLOCK: usize = 256;
+pub(super) const BLOCK: usize = 128;
+
+/// What is not copied twice: of 64 bytes it would cost 5 ns more.
+const LONG: usize = 64;
+
+/// Bytes for which room is made before they are known to come.
+const AHEAD: usize = 1 << 20;
