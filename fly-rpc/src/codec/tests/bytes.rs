@@ -1,4 +1,5 @@
-//! Sequences of bytes, which go through loops of their own: nothing else may differ.
+//! Sequences of bytes, which are written in a loop of their own: nothing else may differ, and
+//! whoever reads them by such a loop finds here what it must not change.
 
 use std::{
     collections::{BTreeSet, LinkedList, VecDeque},
@@ -13,7 +14,7 @@ use serde::{
 
 use super::{DecodeError, EncodeError, bounds, decode, encode};
 
-/// Lengths at which something ends: a run, a block, the room that is made ahead.
+/// Lengths at which something ends: a block, a length of one byte, the room that is made ahead.
 const LENGTHS: [usize; 16] = [
     0,
     1,
@@ -91,7 +92,7 @@ fn what_is_as_large_as_a_byte_and_is_none_comes_back() {
     struct Skipped(#[serde(skip)] bool);
 
     comes_back(&vec![[Colour::Red, Colour::Green]; 300].concat());
-    comes_back(&vec![Some(true), None, Some(false)].repeat(300));
+    comes_back(&[Some(true), None, Some(false)].repeat(300));
     comes_back(&vec![Wrapped(200); 600]);
     comes_back(&vec![Named { byte: 200 }; 600]);
     comes_back(&vec![(200_u8,); 600]);
@@ -232,7 +233,7 @@ impl<'de> Deserialize<'de> for Changing {
 }
 
 #[test]
-fn a_run_of_bytes_ends_where_something_else_is_asked_for() {
+fn bytes_end_where_something_else_is_asked_for() {
     let mut written = vec![1, 2, 3, 4, 5];
     written.extend([0xf0, 0xa2, 0x04]); // 70 000
     written.extend([6, 7, 8]);
@@ -255,26 +256,26 @@ fn a_run_of_bytes_ends_where_something_else_is_asked_for() {
     }
 }
 
-/// Reads so many bytes of a sequence and leaves the others.
+/// Reads three bytes of a sequence and leaves the others.
 #[derive(Debug, PartialEq)]
-struct Some3;
+struct Three;
 
-impl<'de> Deserialize<'de> for Some3 {
+impl<'de> Deserialize<'de> for Three {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
 
         impl<'de> Visitor<'de> for Reader {
-            type Value = Some3;
+            type Value = Three;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("three bytes or more")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Some3, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Three, A::Error> {
                 for _ in 0..3 {
                     all.next_element::<u8>()?;
                 }
-                Ok(Some3)
+                Ok(Three)
             }
         }
 
@@ -283,10 +284,10 @@ impl<'de> Deserialize<'de> for Some3 {
 }
 
 #[test]
-fn bytes_of_a_run_that_are_left_unread_are_refused() {
-    let decoded = decode::<(Some3, [u8; 3])>(&[5, 1, 2, 3, 4, 5, 0], bounds());
+fn bytes_that_are_left_unread_are_refused() {
+    let decoded = decode::<(Three, [u8; 3])>(&[5, 1, 2, 3, 4, 5, 0], bounds());
     assert_eq!(decoded, Err(DecodeError::Unread { count: 2 }));
-    assert!(decode::<(Some3, Vec<u8>)>(&[3, 1, 2, 3, 0], bounds()).is_ok());
+    assert!(decode::<(Three, Vec<u8>)>(&[3, 1, 2, 3, 0], bounds()).is_ok());
 }
 
 /// Takes an error for an answer.
@@ -300,7 +301,7 @@ impl<'de> Deserialize<'de> for Lenient {
 }
 
 #[test]
-fn a_byte_of_a_run_that_is_no_bool_is_refused_whoever_passes_over_it() {
+fn a_byte_that_is_no_bool_is_refused_whoever_passes_over_it() {
     for wrong in 0..6 {
         let mut bytes = [6, 1, 0, 1, 0, 1, 0];
         bytes[1 + wrong] = 2;
