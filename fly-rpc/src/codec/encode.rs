@@ -37,14 +37,15 @@ impl<'o> Encoder<'o> {
 
     /// Writes what is not yet in `out`.
     #[inline]
-    pub(super) fn finish(mut self) {
+    pub(super) fn finish(&mut self) {
         self.postcard.output.flush();
     }
 
-    /// All that was written, if `out` was empty.
+    /// Takes all that was written, if `out` was empty. It is not given `self`, because the compiler
+    /// would copy the block.
     #[inline]
-    pub(super) fn into_bytes(self) -> Bytes {
-        self.postcard.output.into_bytes()
+    pub(super) fn take(&mut self) -> Bytes {
+        self.postcard.output.take()
     }
 
     #[inline]

@@ -25,7 +25,7 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, EncodeError> {
     let mut out = BytesMut::new();
     let mut encoder = Encoder::new(&mut out);
     value.serialize(&mut encoder)?;
-    Ok(encoder.into_bytes())
+    Ok(encoder.take())
 }
 
 /// Encodes a value behind what is already there. After an error, part of the value may be

@@ -31,14 +31,17 @@ impl<'o> Output<'o> {
 
     /// Empties the block.
     pub(super) fn flush(&mut self) {
+        if self.filled == 0 {
+            return;
+        }
         if let Some(written) = self.block.get(..self.filled) {
             self.out.extend_from_slice(written);
         }
         self.filled = 0;
     }
 
-    /// All that was written, if there was nothing before.
-    pub(super) fn into_bytes(mut self) -> Bytes {
+    /// Takes all that was written, if there was nothing before.
+    pub(super) fn take(&mut self) -> Bytes {
         if self.out.is_empty() {
             let written = self.block.get(..self.filled);
             return Bytes::copy_from_slice(written.unwrap_or_default());
