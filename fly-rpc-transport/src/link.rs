@@ -259,8 +259,7 @@ impl Link {
         }
     }
 
-    /// Sends a request on a lane that suits its size and the distance. What is left until it is
-    /// `due` is taken right before it is queued.
+    /// Sends a request whose answer will be small, waiting for a lane if it has to.
     ///
     /// # Cancel safety
     /// Nothing is sent before this returns.
@@ -273,27 +272,49 @@ impl Link {
         arguments: &Bytes,
         due: Instant,
     ) -> Result<PendingCall, SendRefused> {
-        if let Some(sent) = self.call_now(head, arguments, due) {
-            return sent;
+        match self.call_now(head, arguments, 0, due) {
+            Some(sent) => sent,
+            None => self.call_with_room(head, arguments, 0, due).await,
         }
-        let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
-        self.call_on(&lane, head, arguments, due)
     }
 
-    /// As [`call`](Self::call), if the lane for it is open already and has room; `None` if not.
+    /// Sends a request on a lane that suits its size, that of the answer which is expected (bytes),
+    /// and the distance; `None` if there is none with room. What is left until it is `due` is taken
+    /// right before it is queued.
     pub fn call_now(
         &self,
         head: &RequestHead<'_>,
         arguments: &Bytes,
+        answer: usize,
         due: Instant,
     ) -> Option<Result<PendingCall, SendRefused>> {
         if self.in_flight() >= self.limits.pending_calls {
             return Some(Err(SendRefused::Full));
         }
-        match self.lanes.lane_now(arguments.len(), self.round_trip()) {
+        let size = arguments.len().max(answer);
+        match self.lanes.lane_now(size, self.round_trip()) {
             Ok(lane) => Some(self.call_on(&lane?, head, arguments, due)),
             Err(refused) => Some(Err(refused.into())),
         }
+    }
+
+    /// The same, once there is one.
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before this returns.
+    ///
+    /// # Errors
+    /// [`SendRefused`]; nothing of the request left this process.
+    pub async fn call_with_room(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        answer: usize,
+        due: Instant,
+    ) -> Result<PendingCall, SendRefused> {
+        let size = arguments.len().max(answer);
+        let lane = self.lanes.lane(size, self.round_trip()).await?;
+        self.call_on(&lane, head, arguments, due)
     }
 
     /// As [`call`](Self::call), but the peer is told that `remaining` is left, whatever is: for

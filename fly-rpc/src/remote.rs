@@ -242,12 +242,12 @@ impl RemoteCall<'_> {
         let too_late = || RpcError::Timeout {
             stage: Stage::Queued,
         };
-        let sent = match link.call_now(&head, arguments, self.deadline) {
+        let sent = match link.call_now(&head, arguments, 0, self.deadline) {
             Some(sent) => sent,
             // Waits for a lane, or for room on one.
             None => Box::pin(timeout_at(
                 self.deadline,
-                link.call(&head, arguments, self.deadline),
+                link.call_with_room(&head, arguments, 0, self.deadline),
             ))
             .await
             .map_err(|_elapsed| too_late())?,

@@ -248,9 +248,7 @@ impl World {
             return;
         }
         let mut count = count.min(self.answers.len());
-        self.reader
-            .assembler
-            .push(self.answers.split_to(count).freeze());
+        let chunk = self.answers.split_to(count).freeze();
         while let Some((left, to)) = self.answered.front_mut() {
             if count < *left {
                 *left -= count;
@@ -263,7 +261,9 @@ impl World {
             }
             self.answered.pop_front();
         }
-        let is_sound = self.lane.take_answers(&mut self.reader, &mut Vec::new());
+        let is_sound =
+            self.lane
+                .take_answers([chunk].into_iter(), &mut self.reader, &mut Vec::new());
         assert!(is_sound);
         self.nobody_sleeps();
     }
@@ -272,8 +272,11 @@ impl World {
     fn garble(&mut self) {
         self.deliver_answers(usize::MAX);
         if !self.has_ended && self.reader.assembler.is_at_boundary() {
-            self.reader.assembler.push(Bytes::from_static(&[0; 4]));
-            assert!(!self.lane.take_answers(&mut self.reader, &mut Vec::new()));
+            let chunks = [Bytes::from_static(&[0; 4])].into_iter();
+            let is_sound = self
+                .lane
+                .take_answers(chunks, &mut self.reader, &mut Vec::new());
+            assert!(!is_sound);
             self.end();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    iter,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -18,6 +19,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::{
     awaited::Awaited,
     calls::{Calls, Rejected, Unanswered},
+    chunks::Chunks,
     outbox::{Outbox, Payload},
     policy::LaneLoad,
 };
@@ -46,6 +48,30 @@ pub(crate) struct Answers {
     pub(crate) assembler: Assembler,
     /// Bytes of one value.
     pub(crate) limit: usize,
+}
+
+impl Answers {
+    /// Stores the answers that are whole. False if nothing after them can be read.
+    fn take_whole(&mut self, calls: &mut Calls, wakers: &mut Vec<Waker>) -> bool {
+        loop {
+            match self.assembler.next() {
+                Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
+                    let cut = frame.cut;
+                    let Ok((id, mut response)) = Response::decode(frame.body) else {
+                        return false;
+                    };
+                    if cut || response.body.len() > self.limit {
+                        response = response.without_body();
+                    }
+                    wakers.extend(calls.answer(id, response));
+                }
+                // Void, or a kind of a newer peer.
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
 }
 
 /// The request was not sent; nothing of it left this process.
@@ -181,46 +207,38 @@ impl CallerLane {
     }
 
     /// Hands answers to their calls until the peer finishes the lane or it breaks.
-    async fn read_answers(&self, mut recv: RecvStream, mut answers: Answers) {
+    async fn read_answers(&self, recv: RecvStream, mut answers: Answers) {
+        let mut chunks = Chunks::new(recv);
         let mut wakers = Vec::new();
-        while let Ok(Some(chunk)) = recv.read_chunk(usize::MAX, true).await {
-            answers.assembler.push(chunk.bytes);
-            if !self.take_answers(&mut answers, &mut wakers) {
+        while let Ok(Some(chunk)) = chunks.read().await {
+            let all = iter::once(chunk).chain(iter::from_fn(|| chunks.taken()));
+            if !self.take_answers(all, &mut answers, &mut wakers) {
                 tracing::warn!("a peer sent answers that break the protocol; the lane is closed");
-                let _ = recv.stop(CloseCode::Malformed.varint());
+                chunks.stop(CloseCode::Malformed.varint());
                 return;
             }
         }
     }
 
-    /// Takes the answers of one chunk: all are stored under one lock, and their callers woken after
-    /// it. False if the lane cannot be read on.
-    pub(crate) fn take_answers(&self, answers: &mut Answers, wakers: &mut Vec<Waker>) -> bool {
-        let sound = {
+    /// Takes the answers of some chunks: all are stored under one lock, and their callers woken
+    /// after it. False if the lane cannot be read on.
+    pub(crate) fn take_answers(
+        &self,
+        mut chunks: impl Iterator<Item = Bytes>,
+        answers: &mut Answers,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
+        let is_sound = {
             let mut calls = lock(&self.calls);
-            loop {
-                match answers.assembler.next() {
-                    Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
-                        let cut = frame.cut;
-                        let Ok((id, mut response)) = Response::decode(frame.body) else {
-                            break false;
-                        };
-                        if cut || response.body.len() > answers.limit {
-                            response = response.without_body();
-                        }
-                        wakers.extend(calls.answer(id, response));
-                    }
-                    // Void, or a kind of a newer peer.
-                    Ok(Some(_)) => {}
-                    Ok(None) => break true,
-                    Err(_) => break false,
-                }
-            }
+            chunks.all(|chunk| {
+                answers.assembler.push(chunk);
+                answers.take_whole(&mut calls, wakers)
+            })
         };
         for waker in wakers.drain(..) {
             waker.wake();
         }
-        sound
+        is_sound
     }
 
     /// What the queue holds is now as good as sent. `None` if the lane is finished or broken.

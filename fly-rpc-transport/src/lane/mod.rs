@@ -6,6 +6,7 @@
 mod awaited;
 mod caller;
 mod calls;
+mod chunks;
 mod outbox;
 mod pace;
 mod policy;

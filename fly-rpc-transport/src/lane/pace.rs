@@ -10,9 +10,11 @@
 
 use std::{pin::pin, time::Duration};
 
-use quinn::{Chunk, ReadError, RecvStream, WriteError, Written};
+use bytes::Bytes;
+use quinn::{ReadError, WriteError, Written};
 use tokio::time::{Instant, timeout_at};
 
+use super::chunks::Chunks;
 use crate::link::Link;
 
 /// How far a frame had come at the beginning of the time that is looked at.
@@ -51,10 +53,10 @@ impl Pace {
     /// Reads on in the midst of a frame of which `came` bytes are there.
     pub(super) async fn read(
         &mut self,
-        recv: &mut RecvStream,
+        chunks: &mut Chunks,
         came: usize,
         link: &Link,
-    ) -> Result<Result<Option<Chunk>, ReadError>, Lag> {
+    ) -> Result<Result<Option<Bytes>, ReadError>, Lag> {
         let limits = link.limits();
         if self.body.is_none() && came >= limits.header_size {
             self.start_over(Some(came), link);
@@ -66,7 +68,7 @@ impl Pace {
         let mut due = after(self.since, wait);
         loop {
             // What has come already is taken, however late it is looked at.
-            if let Ok(read) = timeout_at(due, recv.read_chunk(usize::MAX, true)).await {
+            if let Ok(read) = timeout_at(due, chunks.read()).await {
                 return Ok(read);
             }
             let now = Instant::now();

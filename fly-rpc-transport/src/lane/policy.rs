@@ -3,8 +3,8 @@
 //!
 //! Near, a round trip is cheaper than a packet lost or a task woken, so calls share a lane and are
 //! written in batches. Far, a lost packet delays everything behind it on its lane by a round trip,
-//! so no call waits behind another. Large payloads never sit in front of small calls: they are
-//! treated as far, on lanes of their own. Pure: the measured round-trip time is an argument.
+//! so no call waits behind another. Large payloads do not sit in front of small calls: they are
+//! treated as far, on lanes of their own, and so are calls whose answer is expected to be large. Pure: the measured round-trip time is an argument.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) enum Choice {
     Open,
 }
 
-/// Chooses for a call of `size` bytes to a peer `round_trip` away.
+/// Chooses for a call of `size` bytes, or with an answer of so many, to a peer `round_trip` away.
 pub(crate) fn choose(
     lanes: impl Iterator<Item = LaneLoad>,
     round_trip: Duration,

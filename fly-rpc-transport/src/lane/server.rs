@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use super::{
+    chunks::Chunks,
     outbox::{Outbox, Payload},
     pace::Pace,
     strain::Strain,
@@ -91,8 +92,9 @@ impl ServedLane {
         self: &Arc<Self>,
         link: &Arc<Link>,
         service: &dyn Service,
-        mut recv: RecvStream,
+        recv: RecvStream,
     ) -> Result<(), CloseCode> {
+        let mut chunks = Chunks::new(recv);
         let limits = link.limits();
         let share = link.half_read().share(limits.header_size);
         let assembler = Assembler::sharing(limits.frame_size(), share);
@@ -106,23 +108,23 @@ impl ServedLane {
         loop {
             let came = assembler.came();
             let read = if came == 0 {
-                recv.read_chunk(usize::MAX, true).await
+                chunks.read().await
             } else {
                 let pace = pace.get_or_insert_with(|| Pace::of_frame(link));
-                match pace.read(&mut recv, came, link).await {
+                match pace.read(&mut chunks, came, link).await {
                     Ok(read) => read,
                     Err(lag) => {
                         tracing::debug!(peer = %link.node(), %lag, "a lane is closed");
                         // No offence: a very narrow way may look the same.
                         link.complain("a request was not sent to its end");
-                        let _ = recv.stop(CloseCode::Slow.varint());
+                        chunks.stop(CloseCode::Slow.varint());
                         return Err(CloseCode::Slow);
                     }
                 }
             };
             match read {
                 Ok(Some(chunk)) => {
-                    assembler.push(chunk.bytes);
+                    assembler.push(chunk);
                     clock = Instant::now();
                 }
                 Ok(None) if assembler.is_at_boundary() => {
@@ -149,7 +151,7 @@ impl ServedLane {
                     Err(error) => {
                         tracing::debug!(peer = %link.node(), %error, "a lane breaks the protocol and is closed");
                         link.offence("bytes that are no frame");
-                        let _ = recv.stop(CloseCode::Malformed.varint());
+                        chunks.stop(CloseCode::Malformed.varint());
                         return Err(CloseCode::Malformed);
                     }
                 };
