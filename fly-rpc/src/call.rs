@@ -298,7 +298,7 @@ async fn make<F: Function>(
     }
     // A function that is not in the registry, or has no contract, can only be one that this node
     // hides: it cannot be called from here either.
-    let Some((_, function)) = registered else {
+    let Some((place, function)) = registered else {
         return Err(RpcError::Encode);
     };
     let Ok(contract) = &function.contract else {
@@ -314,6 +314,7 @@ async fn make<F: Function>(
     let remote = RemoteCall {
         node,
         spec: function.spec(),
+        place,
         wanted,
         deadline,
         wait_ready: options.wait_ready,
