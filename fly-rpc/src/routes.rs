@@ -7,9 +7,9 @@
 //! a node drains, retires or is suspected, and its load) is not indexed but looked at: of two nodes
 //! that are taken by chance, if both are fit the better one is chosen.
 //!
-//! An index belongs to one list of nodes and is dropped with it. Making one takes as long as a few
-//! looks at every node, so it is made when a function is called for the second time on the same
-//! list: where nodes come and go faster than that, it would not pay.
+//! An index belongs to one list of nodes and is dropped with it. Making one takes as long as
+//! one look or two at every node, so it is made when a function is called for the second time on the
+//! same list: where nodes come and go faster than that, it would not pay.
 
 use std::{
     collections::{BTreeMap, HashMap},
