@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use crate::{
@@ -60,40 +61,35 @@ use crate::{
 /// ```
 #[must_use = "a call is not made before it is awaited"]
 pub struct Call<'a, R> {
-    state: State<'a, R>,
-}
-
-enum State<'a, R> {
-    Planned(Plan<'a, R>),
-    Running(CallFuture<'a, R>),
-    Over,
-}
-
-struct Plan<'a, R> {
-    options: Options,
-    launch: Box<dyn Launch<'a, R> + 'a>,
-    older: Option<Box<Call<'a, R>>>,
+    invocation: Pin<Box<dyn Invoke<'a, R> + 'a>>,
 }
 
 #[derive(Debug)]
-struct Options {
+struct Options<'a, R> {
     target: Target,
     timeout: Option<Duration>,
     node: Option<Node>,
     wait_ready: bool,
     /// The end of a call that this one takes over from.
     no_later_than: Option<Instant>,
+    older: Option<Call<'a, R>>,
 }
 
-type CallFuture<'a, R> = Pin<Box<dyn Future<Output = Result<R, RpcError>> + Send + 'a>>;
+/// A function and its arguments, without the function's type: options until the first poll, and
+/// then a future.
+trait Invoke<'a, R>: Future<Output = Result<R, RpcError>> + Send {
+    fn options(&self) -> Option<&Options<'a, R>>;
+    fn options_mut(self: Pin<&mut Self>) -> Option<&mut Options<'a, R>>;
+}
 
-/// A function and its arguments, without the function's type.
-trait Launch<'a, R>: Send {
-    fn launch(
-        self: Box<Self>,
-        options: Options,
-        older: Option<Box<Call<'a, R>>>,
-    ) -> CallFuture<'a, R>;
+pin_project! {
+    /// Both live in the one allocation of a call.
+    struct Invocation<'a, R, A, F, W> {
+        plan: Option<(Options<'a, R>, A)>,
+        make: F,
+        #[pin]
+        work: Option<W>,
+    }
 }
 
 /// Plans a call of `F`. What stubs consist of.
@@ -104,13 +100,13 @@ pub fn call<'a, F: Function>(target: impl Into<Target>, args: F::Args<'a>) -> Ca
         node: None,
         wait_ready: false,
         no_later_than: None,
+        older: None,
     };
-    let launch = Box::new(Invocation::<'a, F> { args });
     Call {
-        state: State::Planned(Plan {
-            options,
-            launch,
-            older: None,
+        invocation: Box::pin(Invocation {
+            plan: Some((options, args)),
+            make: invoke::<F>,
+            work: None,
         }),
     }
 }
@@ -121,34 +117,34 @@ impl<'a, R> Call<'a, R> {
     /// the function's own `timeout`, else the node's (5 s). Inside a handler a call never outlives
     /// the call that is being served.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|plan| plan.options.timeout = Some(timeout))
+        self.with(|options| options.timeout = Some(timeout))
     }
 
     /// Makes the call through this node instead of the one of the current scope or the default one.
     pub fn via(self, node: &Node) -> Self {
-        self.with(|plan| plan.options.node = Some(node.clone()))
+        self.with(|options| options.node = Some(node.clone()))
     }
 
     /// Waits, within the deadline, for a node that can serve the call, instead of failing at once.
     pub fn wait_ready(self) -> Self {
-        self.with(|plan| plan.options.wait_ready = true)
+        self.with(|options| options.wait_ready = true)
     }
 
     /// If no node of the target offers this version, makes that call instead, within what is left
     /// of the deadline. Nothing ran until then, so this cannot run anything twice.
     pub fn or_older(self, older: Self) -> Self {
-        self.with(|plan| {
-            plan.older = Some(Box::new(match plan.older.take() {
+        self.with(|options| {
+            options.older = Some(match options.older.take() {
                 Some(first) => first.or_older(older),
                 None => older,
-            }));
+            });
         })
     }
 
     /// What is set after the call began changes nothing any more.
-    fn with(mut self, set: impl FnOnce(&mut Plan<'a, R>)) -> Self {
-        if let State::Planned(plan) = &mut self.state {
-            set(plan);
+    fn with(mut self, set: impl FnOnce(&mut Options<'a, R>)) -> Self {
+        if let Some(options) = self.invocation.as_mut().options_mut() {
+            set(options);
         }
         self
     }
@@ -165,32 +161,19 @@ impl<R> Future for Call<'_, R> {
     type Output = Result<R, RpcError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            match std::mem::replace(&mut self.state, State::Over) {
-                State::Planned(Plan {
-                    options,
-                    launch,
-                    older,
-                }) => self.state = State::Running(launch.launch(options, older)),
-                State::Running(mut future) => {
-                    let outcome = future.as_mut().poll(cx);
-                    if outcome.is_pending() {
-                        self.state = State::Running(future);
-                    }
-                    return outcome;
-                }
-                State::Over => panic!("a call was polled after it had completed"),
-            }
-        }
+        self.invocation.as_mut().poll(cx)
     }
 }
 
 impl<R> fmt::Debug for Call<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.state {
-            State::Planned(plan) => f.debug_tuple("Call").field(&plan.options).finish(),
-            State::Running(_) => f.write_str("Call(running)"),
-            State::Over => f.write_str("Call(over)"),
+        match self.invocation.options() {
+            Some(options) => f
+                .debug_struct("Call")
+                .field("target", &options.target)
+                .field("timeout", &options.timeout)
+                .finish_non_exhaustive(),
+            None => f.write_str("Call(made)"),
         }
     }
 }
@@ -214,80 +197,115 @@ impl<T, E> Future for FlatCall<'_, T, E> {
     }
 }
 
-struct Invocation<'a, F: Function> {
-    args: F::Args<'a>,
+impl<'a, R, A, F, W> Future for Invocation<'a, R, A, F, W>
+where
+    F: Fn(Options<'a, R>, A) -> W,
+    W: Future<Output = Result<R, RpcError>>,
+{
+    type Output = Result<R, RpcError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some((options, args)) = this.plan.take() {
+            this.work.set(Some((this.make)(options, args)));
+        }
+        match this.work.as_pin_mut() {
+            Some(work) => work.poll(cx),
+            None => unreachable!("it is planned until it is made"),
+        }
+    }
 }
 
-impl<'a, F: Function> Launch<'a, F::Output> for Invocation<'a, F> {
-    fn launch(
-        self: Box<Self>,
-        options: Options,
-        older: Option<Box<Call<'a, F::Output>>>,
-    ) -> CallFuture<'a, F::Output> {
-        Box::pin(async move {
-            let Some(current) = options.node.clone().map_or_else(scope::current, |node| {
-                Some(Current {
-                    node,
-                    deadline: None,
-                })
-            }) else {
-                return Err(RpcError::NotStarted);
-            };
-            let node = current.node;
-            let own = options
-                .timeout
-                .or(F::SPEC.timeout)
-                .unwrap_or(node.inner().default_timeout);
-            let now = Instant::now();
-            let deadline = deadline::after(now, own, node.inner().limits.deadline);
-            let deadline = deadline::earlier(
-                deadline::earlier(deadline, scope::inherited_deadline()),
-                options.no_later_than,
-            );
-            if deadline <= now {
-                return Err(RpcError::Timeout {
-                    stage: Stage::FindingNode,
-                });
-            }
-            match make::<F>(&node, self.args, &options, deadline, older.is_some()).await {
-                // A node that has the version and is about to stop is as good as none that has it.
-                Err(RpcError::FunctionUnavailable { .. } | RpcError::Draining)
-                    if older.is_some() =>
-                {
-                    let Some(older) = older else {
-                        unreachable!("just seen")
-                    };
-                    older
-                        .with(|plan| {
-                            plan.options.no_later_than = Some(deadline);
-                            plan.options.node.get_or_insert(node);
-                        })
-                        .await
-                }
-                outcome => outcome,
-            }
-        })
+impl<'a, R, A, F, W> Invoke<'a, R> for Invocation<'a, R, A, F, W>
+where
+    Self: Future<Output = Result<R, RpcError>> + Send,
+{
+    fn options(&self) -> Option<&Options<'a, R>> {
+        self.plan.as_ref().map(|(options, _)| options)
     }
+
+    fn options_mut(self: Pin<&mut Self>) -> Option<&mut Options<'a, R>> {
+        self.project().plan.as_mut().map(|(options, _)| options)
+    }
+}
+
+/// What becomes of a call when it is first polled.
+async fn invoke<'a, F: Function>(
+    mut options: Options<'a, F::Output>,
+    args: F::Args<'a>,
+) -> Result<F::Output, RpcError> {
+    let current = match options.node.take() {
+        Some(node) => Some(Current {
+            node,
+            deadline: None,
+        }),
+        None => scope::current(),
+    };
+    let Some(Current { node, .. }) = current else {
+        return Err(RpcError::NotStarted);
+    };
+    let inner = node.inner();
+    let own = options.timeout.or(F::SPEC.timeout);
+    let own = own.unwrap_or(inner.default_timeout);
+    let now = Instant::now();
+    let deadline = deadline::after(now, own, inner.limits.deadline);
+    let deadline = deadline::earlier(
+        deadline::earlier(deadline, scope::inherited_deadline()),
+        options.no_later_than,
+    );
+    if deadline <= now {
+        return Err(RpcError::Timeout {
+            stage: Stage::FindingNode,
+        });
+    }
+    let older = options.older.take();
+    let terms = Terms {
+        target: &options.target,
+        wait_ready: options.wait_ready,
+        has_older: older.is_some(),
+    };
+    match make::<F>(&node, args, terms, deadline).await {
+        // A node that has the version and is about to stop is as good as none that has it.
+        Err(error @ (RpcError::FunctionUnavailable { .. } | RpcError::Draining)) => match older {
+            Some(older) => {
+                older
+                    .with(|options| {
+                        options.no_later_than = Some(deadline);
+                        options.node.get_or_insert(node);
+                    })
+                    .await
+            }
+            None => Err(error),
+        },
+        outcome => outcome,
+    }
+}
+
+/// What of a call's options is left to heed.
+#[derive(Clone, Copy, Debug)]
+struct Terms<'a> {
+    target: &'a Target,
+    wait_ready: bool,
+    has_older: bool,
 }
 
 /// Makes the call: here if this is where it should run, elsewhere otherwise.
 async fn make<F: Function>(
     node: &Node,
     args: F::Args<'_>,
-    options: &Options,
+    terms: Terms<'_>,
     deadline: Instant,
-    has_older: bool,
 ) -> Result<F::Output, RpcError> {
     let inner = node.inner();
     if node.is_stopped() {
         return Err(RpcError::NotStarted);
     }
-    if let Some(error) = bad_target(&options.target) {
+    if let Some(error) = bad_target(terms.target) {
         return Err(error);
     }
     let registered = registered_of::<F>();
     let mut refused_here = None;
-    if inner.here().is_target(&options.target)
+    if inner.here().is_target(terms.target)
         && let Some((place, _)) = registered
         && let Some(served) = inner.registry.at(place)
     {
@@ -305,7 +323,7 @@ async fn make<F: Function>(
         return Err(RpcError::Encode);
     };
     let wanted = Wanted {
-        target: &options.target,
+        target: terms.target,
         name: F::SPEC.name,
         version: F::SPEC.version,
         fingerprint: contract.fingerprint().to_bytes(),
@@ -317,8 +335,8 @@ async fn make<F: Function>(
         place,
         wanted,
         deadline,
-        wait_ready: options.wait_ready,
-        has_older,
+        wait_ready: terms.wait_ready,
+        has_older: terms.has_older,
     };
     let arguments = payload::encode::<F>(args)?;
     let value = match remote.run(arguments).await {

@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     sync::{Arc, OnceLock, Weak},
 };
@@ -13,7 +14,7 @@ use std::{
 use bytes::{BufMut, BytesMut};
 use fly_rpc_transport::{Link, Request, ResponseFrame, Served, Service, Status};
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::{
     codec,
@@ -24,7 +25,7 @@ use crate::{
     payload,
     permits::Permit,
     registry::{Function, Pin as PinnedTo, Scope, Spec},
-    run::{Arguments, RunError, run},
+    run::{Arguments, RunError, run, until},
     scope::{self, Current},
 };
 
@@ -61,13 +62,13 @@ impl Dispatch {
 impl Service for Dispatch {
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served {
         match self.node() {
-            Some(node) => admit(&node, link, request),
+            Some(node) => admit(node, link, request),
             None => Served::Answer(request.respond(Status::Draining)),
         }
     }
 }
 
-fn admit(node: &Node, link: &Arc<Link>, request: Request) -> Served {
+fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
     let inner = node.inner();
     if inner.is_draining() {
         return Served::Answer(request.respond(Status::Draining));
@@ -86,7 +87,7 @@ fn admit(node: &Node, link: &Arc<Link>, request: Request) -> Served {
                 .with_detail(&theirs[..theirs.len().min(DETAIL)]),
         );
     }
-    let spec = &served.entry.spec;
+    let spec: &'static Spec = &served.entry.spec;
     if !inner.may_serve(spec) {
         let views = format!("{}\n{}", inner.region, inner.primary);
         return Served::Answer(
@@ -114,7 +115,7 @@ fn admit(node: &Node, link: &Arc<Link>, request: Request) -> Served {
         deadline,
         version: request.version,
     };
-    let permits = vec![of_peer, of_node, Permit::count(&served.running)];
+    let permits = [of_peer, of_node, Permit::count(&served.running)].map(Some);
     let scope = Scope::new(Arc::clone(&inner.states), context, permits);
     let bounds = Bounds {
         arguments: limits.into(),
@@ -122,41 +123,62 @@ fn admit(node: &Node, link: &Arc<Link>, request: Request) -> Served {
             .message_size
             .min(usize::try_from(link.hello().message_size).unwrap_or(usize::MAX)),
     };
-    let interrupted = request.respond(Status::Interrupted);
-    let function = (served.entry.serve)(scope, request, bounds);
-    let current = Current {
-        node: node.clone(),
-        deadline: Some(deadline),
-    };
-    let future: Pin<Box<dyn Future<Output = ResponseFrame> + Send>> = if spec.detached {
-        Box::pin(scope::within(current, function))
-    } else {
-        Box::pin(scope::within(current, async move {
-            timeout_at(deadline, function).await.unwrap_or(interrupted)
-        }))
-    };
+    let serve = served.entry.serve;
+    let cancellable = !spec.detached;
     Served::Handler {
-        future,
-        cancellable: !spec.detached,
+        future: serve(Admitted {
+            scope,
+            current: Current {
+                node,
+                deadline: Some(deadline),
+            },
+            deadline: cancellable.then_some(deadline),
+            request,
+            bounds,
+        }),
+        cancellable,
     }
+}
+
+/// A request that may run, and what it runs with.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    scope: Scope,
+    current: Current,
+    /// When the function is dropped; `None` if it runs to its end whatever happens.
+    deadline: Option<Instant>,
+    request: Request,
+    bounds: Bounds,
 }
 
 /// Runs `F` on a request and writes the answer. What `Entry` points to.
 pub(crate) fn serve<F: Function>(
-    scope: Scope,
-    request: Request,
-    bounds: Bounds,
+    admitted: Admitted,
 ) -> Pin<Box<dyn Future<Output = ResponseFrame> + Send>> {
-    Box::pin(async move {
-        let answer = request.respond(Status::Ok);
-        let arguments = Arguments::Encoded(request.arguments.clone(), bounds.arguments);
-        match run::<F>(scope, arguments).await {
-            Ok(value) => encode(answer, value, &F::SPEC, bounds),
-            Err(RunError::Arguments) => request.respond(Status::BadRequest),
-            Err(RunError::Panicked) => request.respond(Status::Panicked),
-            Err(RunError::Interrupted) => request.respond(Status::Interrupted),
+    let Admitted {
+        scope,
+        current,
+        deadline,
+        mut request,
+        bounds,
+    } = admitted;
+    let arguments = mem::take(&mut request.arguments);
+    Box::pin(scope::within(current, async move {
+        let function = async {
+            let arguments = Arguments::Encoded(arguments, bounds.arguments);
+            match run::<F>(scope, arguments).await {
+                Ok(value) => encode(request.respond(Status::Ok), value, &F::SPEC, bounds),
+                Err(RunError::Arguments) => request.respond(Status::BadRequest),
+                Err(RunError::Panicked) => request.respond(Status::Panicked),
+                Err(RunError::Interrupted) => request.respond(Status::Interrupted),
+            }
+        };
+        match deadline {
+            Some(deadline) => until(deadline, function).await,
+            None => Some(function.await),
         }
-    })
+        .unwrap_or_else(|| request.respond(Status::Interrupted))
+    }))
 }
 
 /// The value may panic while it is encoded or dropped; it ran all the same.

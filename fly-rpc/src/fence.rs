@@ -5,7 +5,7 @@ use std::{
     future::Future,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
@@ -51,30 +51,34 @@ pub(crate) fn fence<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
 /// panic unwinds would end the process.
 pub(crate) fn discard<T>(value: T) {
     if let Err(panicked) = fence(|| drop(value)) {
-        tracing::error!(
-            panic = panicked.message(),
-            "something of the application's panicked while it was dropped"
-        );
+        log_drop(&panicked);
     }
+}
+
+fn log_drop(panicked: &Panicked) {
+    tracing::error!(
+        panic = panicked.message(),
+        "something of the application's panicked while it was dropped"
+    );
 }
 
 /// Runs a future that may panic, in its polls or when it is dropped.
-pub(crate) struct Fence<F>(Option<Pin<Box<F>>>);
-
-impl<F> Fence<F> {
-    pub(crate) fn new(future: F) -> Self {
-        Self(Some(Box::pin(future)))
-    }
+pub(crate) async fn fenced<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut place = pin!(Some(future));
+    Fence(place.as_mut()).await
 }
 
-impl<F: Future> Future for Fence<F> {
+/// The future, where it is pinned; `None` once it is torn down.
+struct Fence<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F: Future> Future for Fence<'_, F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = self.0.as_mut() else {
+        let Some(future) = self.0.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        match fence(|| future.as_mut().poll(cx)) {
+        match fence(|| future.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => {
                 // A panic while the finished future is torn down does not take its value away.
@@ -89,15 +93,17 @@ impl<F: Future> Future for Fence<F> {
     }
 }
 
-impl<F> Fence<F> {
+impl<F> Fence<'_, F> {
     fn tear_down(&mut self) {
-        if let Some(future) = self.0.take() {
-            discard(future);
+        if self.0.is_some()
+            && let Err(panicked) = fence(|| self.0.set(None))
+        {
+            log_drop(&panicked);
         }
     }
 }
 
-impl<F> Drop for Fence<F> {
+impl<F> Drop for Fence<'_, F> {
     fn drop(&mut self) {
         self.tear_down();
     }
@@ -109,8 +115,11 @@ mod tests {
 
     use super::*;
 
-    fn poll<F: Future>(fence: &mut Fence<F>) -> Poll<Result<F::Output, String>> {
-        Pin::new(fence)
+    fn poll<T>(
+        mut fenced: Pin<&mut impl Future<Output = Result<T, Panicked>>>,
+    ) -> Poll<Result<T, String>> {
+        fenced
+            .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))
             .map_err(|panicked| panicked.message().to_owned())
     }
@@ -126,16 +135,16 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error_whatever_it_carries() {
         assert_eq!(
-            poll(&mut Fence::new(async { panic!("{} {}", "formatted", 1) })),
+            poll(pin!(fenced(async { panic!("{} {}", "formatted", 1) }))),
             Poll::Ready::<Result<(), _>>(Err("formatted 1".into()))
         );
         assert_eq!(
-            poll(&mut Fence::new(async { panic!("plain") })),
+            poll(pin!(fenced(async { panic!("plain") }))),
             Poll::Ready::<Result<(), _>>(Err("plain".into()))
         );
         let odd = async { std::panic::panic_any(7_u8) };
         assert_eq!(
-            poll(&mut Fence::new(odd)),
+            poll(pin!(fenced(odd))),
             Poll::Ready::<Result<(), _>>(Err("a value that is not a text".into()))
         );
     }
@@ -145,7 +154,7 @@ mod tests {
         let odd = async { std::panic::panic_any(PanicsWhenDropped) };
         let expected = "a value that is not a text".to_owned();
         assert_eq!(
-            poll(&mut Fence::new(odd)),
+            poll(pin!(fenced(odd))),
             Poll::Ready::<Result<(), _>>(Err(expected))
         );
     }
@@ -153,11 +162,11 @@ mod tests {
     #[test]
     fn a_panic_in_a_destructor_does_not_leave_the_fence() {
         let guard = PanicsWhenDropped;
-        let mut waiting = Fence::new(async move {
+        let mut waiting = Box::pin(fenced(async move {
             std::future::pending::<()>().await;
             drop(guard);
-        });
-        assert!(poll(&mut waiting).is_pending());
+        }));
+        assert!(poll(waiting.as_mut()).is_pending());
         drop(waiting);
     }
 }

@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::{
     context::CallContext,
     error::{RpcError, Stage},
-    fence::Fence,
+    fence::fenced,
     node::Node,
     payload,
     permits::Permit,
     registry::{Function, Scope, Served},
-    run::{Arguments, RunError, log_panic, run},
+    run::{Arguments, RunError, log_panic, run, until},
     scope::{self, Current},
 };
 
@@ -55,7 +55,7 @@ pub(crate) fn admit_here(
     Ok(Scope::new(
         Arc::clone(&inner.states),
         context,
-        [permit, Permit::count(&served.running)].into(),
+        [Some(permit), Some(Permit::count(&served.running)), None],
     ))
 }
 
@@ -73,38 +73,39 @@ pub(crate) async fn run_here<F: Function>(
     };
     let outcome = if node.inner().encodes_local_calls || F::SPEC.blocking || F::SPEC.detached {
         let arguments = take_along::<F>(args, node)?;
-        let function = scope::within(current, run::<F>(scope, arguments));
+        // Apart, so that the future of every other call is not as large as this one.
+        let function = Box::pin(scope::within(current, run::<F>(scope, arguments)));
         if F::SPEC.detached {
             // It goes on when the caller gives up, so it gets a task of its own, on the node's
             // runtime.
             let task = node.inner().endpoint.runtime().spawn(function);
-            timeout_at(deadline, task)
+            until(deadline, task)
                 .await
                 .map(|joined| joined.unwrap_or_else(|failed| Err(RunError::of_task(&failed))))
         } else {
-            timeout_at(deadline, function).await
+            until(deadline, function).await
         }
     } else {
         let function = async {
-            let outcome = Fence::new(F::local(&scope, args)).await;
+            let outcome = fenced(F::local(&scope, args)).await;
             outcome.map_err(|panicked| log_panic::<F>(&panicked))
         };
-        timeout_at(deadline, scope::within(current, function)).await
+        until(deadline, scope::within(current, function)).await
     };
     match outcome {
-        Ok(Ok(value)) if node.inner().encodes_local_calls => {
+        Some(Ok(value)) if node.inner().encodes_local_calls => {
             payload::through_the_codec::<F>(value, node)
         }
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
-        Ok(Err(RunError::Panicked)) => Err(RpcError::Panicked {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
+        Some(Err(RunError::Panicked)) => Err(RpcError::Panicked {
             function: F::SPEC.name.to_owned(),
             node: node.inner().id.clone(),
         }),
-        Ok(Err(RunError::Interrupted)) => Err(RpcError::ConnectionLost {
+        Some(Err(RunError::Interrupted)) => Err(RpcError::ConnectionLost {
             node: node.inner().id.clone(),
         }),
-        Err(_elapsed) => Err(RpcError::Timeout {
+        None => Err(RpcError::Timeout {
             stage: Stage::Answer,
         }),
     }

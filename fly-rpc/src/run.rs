@@ -2,17 +2,20 @@
 //! there from a local call.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use tokio::task::JoinError;
+use tokio::{
+    task::JoinError,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     codec,
-    fence::{Fence, Panicked, fence},
+    fence::{Panicked, fence, fenced},
     registry::{Function, Scope},
     scope,
     stall::Watched,
@@ -64,10 +67,10 @@ pub(crate) async fn run<F: Function>(
     let outcome = match arguments {
         Arguments::Encoded(bytes, bounds) => {
             let decoded = decode::<F>(&bytes, bounds)?;
-            Watched::new(&F::SPEC, Fence::new(F::serve(&scope, decoded))).await
+            Watched::new(&F::SPEC, pin!(fenced(F::serve(&scope, decoded)))).await
         }
         Arguments::Values(values) => {
-            Watched::new(&F::SPEC, Fence::new(F::serve(&scope, values))).await
+            Watched::new(&F::SPEC, pin!(fenced(F::serve(&scope, values)))).await
         }
     };
     outcome.map_err(|panicked| log_panic::<F>(&panicked))
@@ -115,6 +118,18 @@ fn decode<'a, F: Function>(
             );
             Err(RunError::Arguments)
         }
+    }
+}
+
+/// Runs a function's future until `deadline`; `None` if it is dropped then.
+///
+/// Most functions never wait, so there is no timer before this one does.
+pub(crate) async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        Poll::Ready(value) => Some(value),
+        // Polls it once more, which a future has to bear.
+        Poll::Pending => timeout_at(deadline, future).await.ok(),
     }
 }
 

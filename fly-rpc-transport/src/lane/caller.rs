@@ -18,7 +18,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::{
     awaited::Awaited,
     calls::{Calls, Rejected, Unanswered},
-    outbox::Outbox,
+    outbox::{Outbox, Payload},
     policy::LaneLoad,
 };
 use crate::{
@@ -108,7 +108,7 @@ impl CallerLane {
         let write = |out: &mut _| {
             head.put(out, id, remaining, arguments.len());
         };
-        match self.outbox.push(write, arguments) {
+        match self.outbox.push(write, Payload::Kept(arguments)) {
             Ok(position) => {
                 self.in_flight.fetch_add(1, Ordering::Relaxed);
                 self.awaited.enter(due);
@@ -303,7 +303,7 @@ impl PendingCall {
             None => {
                 // If the lane is gone there is no handler left to be cancelled.
                 let cancel = |out: &mut _| cancel_frame(out, self.id);
-                let _ = self.lane.outbox.push(cancel, &Bytes::new());
+                let _ = self.lane.outbox.push(cancel, Payload::Nothing);
                 Abandoned::MayHaveLeft
             }
         };

@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     mem,
+    ops::Deref,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -30,6 +31,16 @@ pub(crate) struct Outbox {
     waiting: AtomicUsize,
     filled: Notify,
     room: Notify,
+}
+
+/// What follows the head of a frame.
+#[derive(Debug)]
+pub(crate) enum Payload<'a> {
+    /// Kept by whoever sends it.
+    Kept(&'a Bytes),
+    /// Given away.
+    Given(BytesMut),
+    Nothing,
 }
 
 /// The lane no longer takes frames. Nothing of the refused one was sent.
@@ -70,7 +81,7 @@ impl Outbox {
     pub(crate) fn push(
         &self,
         head: impl FnOnce(&mut BytesMut),
-        payload: &Bytes,
+        payload: Payload<'_>,
     ) -> Result<u64, Closed> {
         let mut queue = lock(&self.queue);
         if queue.end != End::Open {
@@ -82,13 +93,12 @@ impl Outbox {
         let batch = queue.batch();
         let length = batch.len();
         head(batch);
-        let mut added = batch.len() - length;
+        let added = batch.len() - length + payload.len();
         if payload.len() <= COPIED_PAYLOAD {
-            batch.extend_from_slice(payload);
-            added += payload.len();
+            batch.extend_from_slice(&payload);
         } else {
-            added += payload.len();
-            queue.segments.push_back(Segment::Payload(payload.clone()));
+            let payload = payload.into_bytes();
+            queue.segments.push_back(Segment::Payload(payload));
         }
         queue.queued = before + added;
         self.waiting.fetch_add(added, Ordering::Relaxed);
@@ -228,6 +238,28 @@ impl Outbox {
     }
 }
 
+impl Payload<'_> {
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Kept(bytes) => bytes.clone(),
+            Self::Given(bytes) => bytes.freeze(),
+            Self::Nothing => Bytes::new(),
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Kept(bytes) => bytes,
+            Self::Given(bytes) => bytes,
+            Self::Nothing => &[],
+        }
+    }
+}
+
 enum Taken {
     Frames(Vec<Bytes>),
     Nothing,
@@ -335,7 +367,7 @@ mod tests {
                 out.put_u8(7);
                 finish_frame(out, start, payload.len());
             },
-            payload,
+            Payload::Kept(payload),
         )
     }
 

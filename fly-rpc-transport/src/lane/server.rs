@@ -25,7 +25,11 @@ use tokio::{
     time::Instant,
 };
 
-use super::{outbox::Outbox, pace::Pace, strain::Strain};
+use super::{
+    outbox::{Outbox, Payload},
+    pace::Pace,
+    strain::Strain,
+};
 use crate::{
     close::CloseCode,
     link::Link,
@@ -95,6 +99,8 @@ impl ServedLane {
         let mut assembler = assembler.counting(link.counters());
         let mut strain = Strain::default();
         let mut pace: Option<Pace> = None;
+        // Read once for each request: the end of one is the beginning of the next.
+        let mut clock;
         let mut requests = 0_u64;
         let mut cancels = 0_u64;
         loop {
@@ -115,7 +121,10 @@ impl ServedLane {
                 }
             };
             match read {
-                Ok(Some(chunk)) => assembler.push(chunk.bytes),
+                Ok(Some(chunk)) => {
+                    assembler.push(chunk.bytes);
+                    clock = Instant::now();
+                }
                 Ok(None) if assembler.is_at_boundary() => {
                     if requests == 0 {
                         link.offence("a lane without a request");
@@ -149,16 +158,20 @@ impl ServedLane {
                     Some(FrameKind::Request) => {
                         requests += 1;
                         // Answers that the peer does not read hold back its requests.
-                        self.outbox.room(limits.lane_queue).await;
+                        if !self.outbox.has_room(limits.lane_queue) {
+                            self.outbox.room(limits.lane_queue).await;
+                            clock = Instant::now();
+                        }
                         if frame.cut {
                             self.refuse_half_read(link, frame.body);
                             continue;
                         }
-                        let begun = Instant::now();
                         self.request(link, service, frame.body, strain.is_light());
-                        if strain.took(begun.elapsed()) {
+                        let begun = std::mem::replace(&mut clock, Instant::now());
+                        if strain.took(clock - begun) {
                             // Answers are written by this very task.
                             yield_now().await;
+                            clock = Instant::now();
                         }
                     }
                     Some(FrameKind::Cancel) => {
@@ -264,14 +277,9 @@ impl ServedLane {
     }
 
     fn answer(&self, frame: ResponseFrame) {
-        let bytes = frame.finish();
+        let (head, body) = frame.split();
         // Fails only when the lane is gone, and with it whoever would read the answer.
-        let _ = if bytes.len() <= SMALL_ANSWER {
-            self.outbox
-                .push(|out| out.extend_from_slice(&bytes), &Bytes::new())
-        } else {
-            self.outbox.push(|_| (), &bytes.freeze())
-        };
+        let _ = self.outbox.push(|out| head.put(out), Payload::Given(body));
     }
 
     fn cancel(&self, body: Bytes) {
@@ -339,5 +347,3 @@ impl Drop for Unread<'_> {
 /// Bytes of the shortest request: call, flags, time, name, version and contract (PROTOCOL.md,
 /// *Request*).
 const SHORTEST_REQUEST: usize = 1 + 1 + 1 + 1 + 1 + 16;
-/// Answers up to this size are copied into the batch of the lane.
-const SMALL_ANSWER: usize = 4 * 1024;

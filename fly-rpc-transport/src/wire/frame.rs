@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::share::Share;
 use crate::counters::Counters;
@@ -163,8 +163,13 @@ impl Assembler {
             if let Some(length) = self.checked_length(&self.chunk)?
                 && self.chunk.len() >= LENGTH + length
             {
-                let mut frame = self.chunk.split_to(LENGTH + length);
-                return Ok(Some(split_kind(frame.split_off(LENGTH))));
+                self.chunk.advance(LENGTH);
+                let kind = FrameKind::from_byte(self.chunk.get_u8());
+                return Ok(Some(Frame {
+                    kind,
+                    body: self.chunk.split_to(length - 1),
+                    cut: false,
+                }));
             }
             if self.chunk.is_empty() {
                 return Ok(None);
@@ -187,7 +192,8 @@ impl Assembler {
         }
         self.release();
         let mut frame = Bytes::from(std::mem::take(&mut self.partial));
-        Ok(Some(split_kind(frame.split_off(LENGTH))))
+        frame.advance(LENGTH);
+        Ok(Some(split_kind(frame)))
     }
 
     /// True if the stream may end here: no frame is half-read.
@@ -287,11 +293,11 @@ impl Drop for Assembler {
     }
 }
 
+/// `bytes` is at least the kind.
 fn split_kind(mut bytes: Bytes) -> Frame {
-    let body = bytes.split_off(1);
     Frame {
-        kind: FrameKind::from_byte(bytes[0]),
-        body,
+        kind: FrameKind::from_byte(bytes.get_u8()),
+        body: bytes,
         cut: false,
     }
 }

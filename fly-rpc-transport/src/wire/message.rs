@@ -117,30 +117,31 @@ impl Request {
     }
 }
 
-/// An answer being written: the frame's head, then whatever [`body`](Self::body) is given.
+/// An answer being written: how the call ended, then whatever [`body`](Self::body) is given.
 #[derive(Debug)]
 pub struct ResponseFrame {
-    bytes: BytesMut,
     call: u64,
+    status: Status,
+    body: BytesMut,
 }
 
 impl ResponseFrame {
     pub(crate) fn new(call: u64, status: Status) -> Self {
-        let mut bytes = BytesMut::with_capacity(RESPONSE_CAPACITY);
-        begin_frame(&mut bytes, FrameKind::Response);
-        put_varint(&mut bytes, call);
-        bytes.put_u8(status.to_byte());
-        Self { bytes, call }
+        Self {
+            call,
+            status,
+            body: BytesMut::new(),
+        }
     }
 
     /// Where the value, or the detail of a refusal, is appended.
     pub fn body(&mut self) -> &mut BytesMut {
-        &mut self.bytes
+        &mut self.body
     }
 
     /// Appends the detail of a refusal and returns the frame.
     pub fn with_detail(mut self, detail: &[u8]) -> Self {
-        self.bytes.put_slice(detail);
+        self.body.put_slice(detail);
         self
     }
 
@@ -150,9 +151,42 @@ impl ResponseFrame {
         Self::new(self.call, status)
     }
 
-    pub(crate) fn finish(mut self) -> BytesMut {
-        finish_frame(&mut self.bytes, 0, 0);
-        self.bytes
+    /// The head of the frame, and what follows it.
+    pub(crate) fn split(self) -> (ResponseHead, BytesMut) {
+        let head = ResponseHead {
+            call: self.call,
+            status: self.status,
+            body: self.body.len(),
+        };
+        (head, self.body)
+    }
+
+    /// The whole frame.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn finish(self) -> BytesMut {
+        let mut frame = BytesMut::new();
+        let (head, body) = self.split();
+        head.put(&mut frame);
+        frame.extend_from_slice(&body);
+        frame
+    }
+}
+
+/// What stands before the body of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResponseHead {
+    call: u64,
+    status: Status,
+    /// Bytes of the body.
+    body: usize,
+}
+
+impl ResponseHead {
+    pub(crate) fn put(&self, out: &mut BytesMut) {
+        let start = begin_frame(out, FrameKind::Response);
+        put_varint(out, self.call);
+        out.put_u8(self.status.to_byte());
+        finish_frame(out, start, self.body);
     }
 }
 
@@ -213,5 +247,3 @@ const FLAG_TRACE: u8 = 0b0000_0001;
 /// Flags of the low half must be understood or the request refused; those of the high half may be
 /// ignored.
 const FLAGS_CRITICAL: u8 = 0b0000_1111;
-/// A head and a small value fit without growing.
-const RESPONSE_CAPACITY: usize = 128;

@@ -68,8 +68,10 @@ impl Reader {
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let mut array = [0; N];
-        array.copy_from_slice(&self.take(N)?);
+        let Some(array) = self.rest.first_chunk().copied() else {
+            return Err(Malformed("message: it ends early"));
+        };
+        self.rest.advance(N);
         Ok(array)
     }
 

@@ -6,27 +6,96 @@
 
 use std::fmt::{self, Write as _};
 
-use bytes::{BufMut, BytesMut};
-use postcard::ser_flavors::Flavor;
+use bytes::{Bytes, BytesMut};
 use serde::{Serialize, Serializer};
 
-use self::parts::Parts;
+use self::{
+    element::Element,
+    output::{BLOCK, Output},
+    parts::Parts,
+};
 use super::{EncodeError, error::Whole};
 
+mod element;
+mod output;
 mod parts;
 
 /// Postcard that trusts nobody.
 pub(super) struct Encoder<'o> {
-    postcard: postcard::Serializer<Appender<'o>>,
+    postcard: postcard::Serializer<Output<'o>>,
 }
 
 impl<'o> Encoder<'o> {
-    /// An encoder that writes behind what is in `out`.
+    /// An encoder that writes behind what is in `out`, part of it only when it is finished.
+    #[inline]
     pub(super) fn new(out: &'o mut BytesMut) -> Self {
+        let output = Output::new(out);
         Self {
-            postcard: postcard::Serializer {
-                output: Appender(out),
-            },
+            postcard: postcard::Serializer { output },
+        }
+    }
+
+    /// Writes what is not yet in `out`.
+    #[inline]
+    pub(super) fn finish(&mut self) {
+        self.postcard.output.flush();
+    }
+
+    /// Takes all that was written, if `out` was empty. It is not given `self`, because the compiler
+    /// would copy the block.
+    #[inline]
+    pub(super) fn take(&mut self) -> Bytes {
+        self.postcard.output.take()
+    }
+
+    #[inline]
+    fn output(&mut self) -> &mut Output<'o> {
+        &mut self.postcard.output
+    }
+
+    /// Writes what comes out of an iterator that said how much it is. Bytes go right into the block,
+    /// in a loop that ends with it and has nothing else to do, so that the compiler takes many at
+    /// once; they are counted when it ends.
+    #[inline]
+    fn elements<I>(&mut self, announced: usize, mut elements: I) -> Result<(), EncodeError>
+    where
+        I: Iterator<Item: Serialize>,
+    {
+        let whole = Whole::Sequence;
+        let too_many = EncodeError::TooMany { whole, announced };
+        let mut left = announced;
+        loop {
+            let mut begin = self.output().make_room(left);
+            let mut filled = begin;
+            while filled < BLOCK {
+                let Some(element) = elements.next() else {
+                    self.output().set_filled(filled);
+                    return match left.checked_sub(filled - begin) {
+                        None => Err(too_many),
+                        Some(0) => Ok(()),
+                        Some(left) => Err(EncodeError::TooFew {
+                            whole,
+                            announced,
+                            written: announced - left,
+                        }),
+                    };
+                };
+                let encoder = &mut *self;
+                if let Some(byte) = element.serialize(Element { encoder, filled })? {
+                    self.output().put(filled, byte);
+                    filled += 1;
+                } else {
+                    left = left
+                        .checked_sub(filled - begin + 1)
+                        .ok_or_else(|| too_many.clone())?;
+                    begin = self.output().filled();
+                    filled = begin;
+                }
+            }
+            self.output().set_filled(filled);
+            left = left
+                .checked_sub(filled - begin)
+                .ok_or_else(|| too_many.clone())?;
         }
     }
 
@@ -34,7 +103,7 @@ impl<'o> Encoder<'o> {
     #[inline]
     fn counted(&mut self, whole: Whole, len: Option<usize>) -> Result<Parts<'_, 'o>, EncodeError> {
         let len = len.ok_or(EncodeError::UnknownLength { whole })?;
-        len.serialize(&mut self.postcard)?;
+        len.serialize(&mut *self)?;
         Ok(Parts::new(self, whole, len))
     }
 
@@ -46,9 +115,24 @@ impl<'o> Encoder<'o> {
         whole: Whole,
         len: usize,
     ) -> Result<Parts<'_, 'o>, EncodeError> {
-        index.serialize(&mut self.postcard)?;
+        index.serialize(&mut *self)?;
         Ok(Parts::new(self, whole, len))
     }
+}
+
+/// Numbers of which most are small, and are then a byte. Postcard has a loop for all, and no idea
+/// how long what comes out of it is.
+macro_rules! numbers {
+    ($($serialize:ident $number:ty)*) => {$(
+        #[inline]
+        fn $serialize(self, number: $number) -> Result<(), EncodeError> {
+            match u8::try_from(number) {
+                Ok(byte) if byte < 0x80 => self.output().push(byte),
+                _ => self.postcard.$serialize(number)?,
+            }
+            Ok(())
+        }
+    )*};
 }
 
 /// Values that postcard writes alone.
@@ -77,6 +161,12 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         false
     }
 
+    numbers! {
+        serialize_u16 u16
+        serialize_u32 u32
+        serialize_u64 u64
+    }
+
     leaves! {
         serialize_bool bool
         serialize_i8 i8
@@ -85,9 +175,6 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         serialize_i64 i64
         serialize_i128 i128
         serialize_u8 u8
-        serialize_u16 u16
-        serialize_u32 u32
-        serialize_u64 u64
         serialize_u128 u128
         serialize_f32 f32
         serialize_f64 f64
@@ -140,13 +227,31 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         _variant: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        self.postcard.serialize_u32(index)?;
+        index.serialize(&mut *self)?;
         value.serialize(self)
     }
 
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'e, 'o>, EncodeError> {
         self.counted(Whole::Sequence, len)
+    }
+
+    #[inline]
+    fn collect_seq<I>(self, elements: I) -> Result<(), EncodeError>
+    where
+        I: IntoIterator<Item: Serialize>,
+    {
+        let elements = elements.into_iter();
+        let announced = match elements.size_hint() {
+            (least, Some(most)) if least == most => least,
+            _ => {
+                return Err(EncodeError::UnknownLength {
+                    whole: Whole::Sequence,
+                });
+            }
+        };
+        announced.serialize(&mut *self)?;
+        self.elements(announced, elements)
     }
 
     #[inline]
@@ -204,28 +309,5 @@ impl<'e, 'o> Serializer for &'e mut Encoder<'o> {
         let mut text = String::new();
         write!(text, "{value}").map_err(|_| postcard::Error::CollectStrError)?;
         self.serialize_str(&text)
-    }
-}
-
-/// Postcard's output: appends, and cannot fail.
-struct Appender<'o>(&'o mut BytesMut);
-
-impl Flavor for Appender<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.put_u8(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
     }
 }

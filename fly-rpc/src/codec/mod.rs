@@ -22,14 +22,19 @@ pub(crate) use self::{
 
 /// Encodes a value.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, EncodeError> {
-    let mut out = BytesMut::with_capacity(CAPACITY);
-    encode_into(value, &mut out)?;
-    Ok(out.freeze())
+    let mut out = BytesMut::new();
+    let mut encoder = Encoder::new(&mut out);
+    value.serialize(&mut encoder)?;
+    Ok(encoder.take())
 }
 
-/// Encodes a value behind what is already there. After an error, part of the value is there too.
+/// Encodes a value behind what is already there. After an error, part of the value may be
+/// there too.
 pub(crate) fn encode_into<T: Serialize>(value: &T, out: &mut BytesMut) -> Result<(), EncodeError> {
-    value.serialize(&mut Encoder::new(out))
+    let mut encoder = Encoder::new(out);
+    value.serialize(&mut encoder)?;
+    encoder.finish();
+    Ok(())
 }
 
 /// Decodes a value from all of `bytes`.
@@ -41,9 +46,6 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(
     let value = T::deserialize(&mut decoder);
     decoder.finish(value)
 }
-
-/// Most arguments fit without growing.
-const CAPACITY: usize = 128;
 
 #[cfg(test)]
 mod tests;

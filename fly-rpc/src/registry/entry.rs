@@ -3,12 +3,9 @@
 
 use std::{any::TypeId, fmt, future::Future, panic::Location, pin::Pin as PinBox, time::Duration};
 
-use fly_rpc_transport::{Request, ResponseFrame};
+use fly_rpc_transport::ResponseFrame;
 
-use super::{
-    function::{Function, Scope},
-    states::StateType,
-};
+use super::{function::Function, states::StateType};
 use crate::{
     contract::{self, Contract, ContractError},
     dispatch,
@@ -122,7 +119,7 @@ pub struct Entry {
 
 /// Runs the function on a request and writes the answer.
 pub(crate) type Serve =
-    fn(Scope, Request, dispatch::Bounds) -> PinBox<Box<dyn Future<Output = ResponseFrame> + Send>>;
+    fn(dispatch::Admitted) -> PinBox<Box<dyn Future<Output = ResponseFrame> + Send>>;
 
 impl Entry {
     /// The line of `F`.

@@ -40,11 +40,15 @@ pub struct Scope {
     states: Arc<States>,
     context: CallContext,
     /// Held as long as the function runs, wherever it runs.
-    _permits: Vec<Permit>,
+    _permits: [Option<Permit>; 3],
 }
 
 impl Scope {
-    pub(crate) fn new(states: Arc<States>, context: CallContext, permits: Vec<Permit>) -> Self {
+    pub(crate) fn new(
+        states: Arc<States>,
+        context: CallContext,
+        permits: [Option<Permit>; 3],
+    ) -> Self {
         Self {
             states,
             context,

@@ -207,7 +207,7 @@ mod tests {
     }
 
     fn entry(spec: Spec, trace: fn() -> Result<Contract, ContractError>) -> &'static Entry {
-        let serve = |_, _, _| unreachable!("nothing is called");
+        let serve = |_| unreachable!("nothing is called");
         Box::leak(Box::new(Entry {
             spec,
             id: TypeId::of::<()>,

@@ -1,5 +1,7 @@
 //! The parts of what has parts, counted as they are written.
 
+use std::marker::PhantomData;
+
 use serde::{
     Serialize,
     ser::{
@@ -12,13 +14,15 @@ use super::Encoder;
 use crate::codec::{EncodeError, error::Whole};
 
 /// What has begun and must get as many parts as it announced.
-pub(in crate::codec) struct Parts<'e, 'o> {
+pub(in crate::codec) struct Parts<'e, 'o, E = ()> {
     encoder: &'e mut Encoder<'o>,
     whole: Whole,
     announced: usize,
     left: usize,
     /// A map's key was written, and its value was not.
     is_value_due: bool,
+    /// What the end gives: nothing, which is written as a default.
+    end: PhantomData<E>,
 }
 
 impl<'e, 'o> Parts<'e, 'o> {
@@ -30,9 +34,25 @@ impl<'e, 'o> Parts<'e, 'o> {
             announced,
             left: announced,
             is_value_due: false,
+            end: PhantomData,
         }
     }
 
+    /// The same, inside of something else.
+    #[inline]
+    pub(super) fn inside<E>(self) -> Parts<'e, 'o, E> {
+        Parts {
+            encoder: self.encoder,
+            whole: self.whole,
+            announced: self.announced,
+            left: self.left,
+            is_value_due: self.is_value_due,
+            end: PhantomData,
+        }
+    }
+}
+
+impl<E: Default> Parts<'_, '_, E> {
     #[inline]
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         let Some(left) = self.left.checked_sub(1) else {
@@ -43,9 +63,9 @@ impl<'e, 'o> Parts<'e, 'o> {
     }
 
     #[inline]
-    fn finish(self) -> Result<(), EncodeError> {
+    fn finish(self) -> Result<E, EncodeError> {
         if self.left == 0 {
-            Ok(())
+            Ok(E::default())
         } else {
             Err(self.too_few())
         }
@@ -80,8 +100,8 @@ impl<'e, 'o> Parts<'e, 'o> {
 /// Wholes whose parts have no names.
 macro_rules! nameless {
     ($($whole:ident $serialize:ident)*) => {$(
-        impl $whole for Parts<'_, '_> {
-            type Ok = ();
+        impl<E: Default> $whole for Parts<'_, '_, E> {
+            type Ok = E;
             type Error = EncodeError;
 
             #[inline]
@@ -90,7 +110,7 @@ macro_rules! nameless {
             }
 
             #[inline]
-            fn end(self) -> Result<(), EncodeError> {
+            fn end(self) -> Result<E, EncodeError> {
                 self.finish()
             }
         }
@@ -100,8 +120,8 @@ macro_rules! nameless {
 /// Wholes whose parts have names, and can therefore say that one is missing.
 macro_rules! named {
     ($($whole:ident)*) => {$(
-        impl $whole for Parts<'_, '_> {
-            type Ok = ();
+        impl<E: Default> $whole for Parts<'_, '_, E> {
+            type Ok = E;
             type Error = EncodeError;
 
             #[inline]
@@ -119,7 +139,7 @@ macro_rules! named {
             }
 
             #[inline]
-            fn end(self) -> Result<(), EncodeError> {
+            fn end(self) -> Result<E, EncodeError> {
                 self.finish()
             }
         }
@@ -135,8 +155,8 @@ nameless! {
 
 named! { SerializeStruct SerializeStructVariant }
 
-impl SerializeMap for Parts<'_, '_> {
-    type Ok = ();
+impl<E: Default> SerializeMap for Parts<'_, '_, E> {
+    type Ok = E;
     type Error = EncodeError;
 
     #[inline]
@@ -158,7 +178,7 @@ impl SerializeMap for Parts<'_, '_> {
     }
 
     #[inline]
-    fn end(self) -> Result<(), EncodeError> {
+    fn end(self) -> Result<E, EncodeError> {
         if self.is_value_due {
             return Err(EncodeError::Unpaired);
         }

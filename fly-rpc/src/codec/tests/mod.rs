@@ -3,6 +3,7 @@
 use super::{Bounds, DecodeError, EncodeError, decode, encode};
 
 mod bombs;
+mod bytes;
 mod charges;
 mod decoding;
 mod encoding;
