@@ -20,6 +20,7 @@ use crate::{
     identity::{Identity, KeptReason},
     limits::Limits,
     link::{Introduction, Link},
+    links::Links,
     lock::{read, write},
     name::NodeId,
     peers::Peers,
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     peers: Arc<Peers>,
     counters: Arc<Counters>,
     dials: AtomicU64,
+    looks: AtomicU64,
     draining: AtomicBool,
     runtime: Handle,
 }
@@ -118,6 +120,7 @@ impl Endpoint {
             peers: Arc::default(),
             counters: Arc::default(),
             dials: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             runtime: Handle::current(),
         });
@@ -196,7 +199,7 @@ impl Endpoint {
     }
 
     /// The link to each connected node, ordered by node id.
-    pub fn links(&self) -> Arc<[Arc<Link>]> {
+    pub fn links(&self) -> Arc<Links> {
         self.inner.peers.current()
     }
 
@@ -212,6 +215,12 @@ impl Endpoint {
     /// Counts changes of [`links`](Self::links) and of what is known of them.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.peers.changes()
+    }
+
+    /// How often all links were looked at, which is about once a second: round-trip times change
+    /// then, and only then.
+    pub fn looks(&self) -> u64 {
+        self.inner.looks.load(Ordering::Acquire)
     }
 
     /// What this endpoint is busy with, and what it counted so far.
@@ -364,6 +373,9 @@ async fn watch_links(inner: Weak<Inner>) {
         for link in inner.peers.all() {
             changed |= link.observe();
         }
+        // After the round-trip times, so that who sees this number sees them too. Who compares them
+        // meanwhile, some old and some new, does so under the former number, and once more then.
+        inner.looks.fetch_add(1, Ordering::Release);
         if changed {
             inner.peers.refresh();
         }

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     close::CloseCode,
     link::Link,
+    links::Links,
     lock::{lock, read, write},
     name::NodeId,
     watch,
@@ -22,7 +23,7 @@ pub(crate) struct Peers {
     table: Mutex<BTreeMap<NodeId, Vec<Arc<Link>>>>,
     /// How many handlers run for each node that has a link, or a handler that outlived it.
     serving: Mutex<HashMap<NodeId, Weak<AtomicUsize>>>,
-    current: RwLock<Arc<[Arc<Link>]>>,
+    current: RwLock<Arc<Links>>,
     changed: watch::Sender<u64>,
 }
 
@@ -39,7 +40,7 @@ impl Default for Peers {
 
 impl Peers {
     /// The link that calls to each connected peer take, in the order of their ids.
-    pub(crate) fn current(&self) -> Arc<[Arc<Link>]> {
+    pub(crate) fn current(&self) -> Arc<Links> {
         Arc::clone(&read(&self.current))
     }
 
@@ -74,9 +75,11 @@ impl Peers {
         }
     }
 
-    /// Recomputes what [`current`](Self::current) shows, and tells whoever waits for a change.
+    /// Recomputes what [`current`](Self::current) shows, and tells whoever waits for a change. To
+    /// be called after each change of anything that a call is sent here or there for, even if the
+    /// links stay the same ones: what was concluded from them is dropped with them.
     pub(crate) fn refresh(&self) {
-        {
+        let former = {
             let mut table = lock(&self.table);
             table.retain(|_, links| {
                 links.retain(|link| !link.is_closed());
@@ -85,8 +88,11 @@ impl Peers {
             // In the order of the table, which is that of the ids. Stored under the table's lock,
             // so that of two refreshes the later one's view stays.
             let current = table.values().filter_map(|links| usable(links));
-            *write(&self.current) = current.cloned().collect();
-        }
+            let current = Arc::new(current.cloned().collect());
+            std::mem::replace(&mut *write(&self.current), current)
+        };
+        // If they were many it takes a while, and no call needs to wait for that.
+        drop(former);
         self.changed.send_modify(|changes| *changes += 1);
     }
 

@@ -2,15 +2,17 @@
 //! functions.
 //!
 //! The nodes are invented, because thousands of connections would measure the machine; what is known
-//! of each lies where a connection keeps it, behind the same lock and in the same table. The
+//! of each lies where a connection keeps it, behind the same lock, in the same table and in the same
+//! atomics, and a node is found by the same index, beside a list that is shared in the same way. The
 //! functions are those of the program under other names, because compiling ten thousand takes longer
 //! than anything that is measured of them.
 
 use std::{
+    any::Any,
     cell::Cell,
     sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -20,22 +22,37 @@ use fly_rpc_transport::{Catalogue, NodeId, Offer, Region};
 use crate::{
     registry::Entry,
     resolve::{Candidate, Here, Wanted, choose},
+    routes::Routes,
     target::Target,
 };
 
 /// Nodes to choose from, spread evenly over [`REGIONS`] regions, and the place of the caller.
 #[derive(Debug)]
 pub struct Choices {
-    nodes: Vec<Invented>,
+    known: RwLock<Arc<Known>>,
     here: (NodeId, Region, Region),
     random: Cell<u64>,
 }
 
+/// As `Links`.
+#[derive(Debug)]
+struct Known {
+    nodes: Vec<Arc<Invented>>,
+    conclusion: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+/// As `Link`.
 #[derive(Debug)]
 struct Invented {
     node: NodeId,
     region: Region,
-    round_trip: Duration,
+    /// Microseconds.
+    round_trip: AtomicU64,
+    /// Behind a pointer, as that of all lanes of a link is.
+    in_flight: Arc<AtomicUsize>,
+    draining: AtomicBool,
+    suspect: AtomicBool,
+    retiring: AtomicBool,
     catalogue: RwLock<Arc<Catalogue>>,
 }
 
@@ -52,18 +69,28 @@ impl Choices {
         let invented = (0..nodes).map(|number| Invented {
             node: format!("node-{number}").into(),
             region: region(number),
-            round_trip: Duration::from_millis(1 + number as u64 % 200),
+            round_trip: AtomicU64::new(1_000 * (1 + number as u64 % 200)),
+            in_flight: Arc::default(),
+            draining: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
+            retiring: AtomicBool::new(false),
             catalogue: RwLock::new(Arc::clone(&catalogue)),
         });
+        let mut nodes: Vec<Arc<Invented>> = invented.map(Arc::new).collect();
+        nodes.sort_by(|one, other| one.node.cmp(&other.node));
+        let conclusion = OnceLock::new();
         Self {
-            nodes: invented.collect(),
+            known: RwLock::new(Arc::new(Known { nodes, conclusion })),
             here: ("here".into(), region(0), region(1)),
             random: Cell::new(1),
         }
     }
 
-    /// Chooses the node for one call of one function.
-    pub fn choose(&self, target: &Target) -> Option<&NodeId> {
+    /// Chooses the node for one call of one function, as a call does.
+    pub fn choose(&self, target: &Target) -> Option<NodeId> {
+        let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
+        let routes = known.conclusion.get_or_init(|| Box::new(Routes::new(10)));
+        let routes = routes.downcast_ref::<Routes>()?;
         let wanted = Wanted {
             target,
             name: "function_3",
@@ -78,20 +105,22 @@ impl Choices {
             primary,
         };
         let random = || {
-            // A linear congruence, of which the upper half is used: chance must cost nothing here.
-            let next = self
-                .random
-                .get()
-                .wrapping_mul(0x5851_f42d_4c95_7f2d)
-                .wrapping_add(1);
-            self.random.set(next);
-            next >> 32
+            // SplitMix64: chance must cost next to nothing here.
+            let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+            self.random.set(state);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
         };
-        choose(self.nodes.iter(), &wanted, &here, random).map(|chosen| &chosen.node)
+        let nodes = known.nodes.as_slice();
+        let chosen = routes
+            .choose(3, nodes, &wanted, &here, 1, random)
+            .or_else(|| choose(nodes.iter(), &wanted, &here, random))?;
+        Some(chosen.node.clone())
     }
 }
 
-impl Candidate for &Invented {
+impl Candidate for Arc<Invented> {
     fn node(&self) -> &NodeId {
         &self.node
     }
@@ -101,19 +130,23 @@ impl Candidate for &Invented {
     }
 
     fn round_trip(&self) -> Duration {
-        self.round_trip
+        Duration::from_micros(self.round_trip.load(Ordering::Relaxed))
     }
 
     fn in_flight(&self) -> usize {
-        0
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     fn is_draining(&self) -> bool {
-        false
+        self.draining.load(Ordering::Relaxed)
     }
 
     fn is_suspect(&self) -> bool {
-        false
+        self.suspect.load(Ordering::Relaxed)
+    }
+
+    fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::Acquire)
     }
 
     fn versions<T>(&self, name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
@@ -165,7 +198,7 @@ mod tests {
         let choices = Choices::new(200);
         for target in [Target::Any, Target::Primary, Target::Region(region(7))] {
             let first = choices.choose(&target).expect("there are ten");
-            assert!((0..100).any(|_| choices.choose(&target) != Some(first)));
+            assert!((0..100).any(|_| choices.choose(&target).as_ref() != Some(&first)));
         }
         let nearest = choices.choose(&Target::Nearest).expect("one");
         assert_eq!(nearest.as_str(), "node-0");

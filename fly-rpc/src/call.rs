@@ -17,7 +17,7 @@ use crate::{
     local::{admit_here, run_here},
     node::Node,
     payload,
-    registry::{Function, contract_of},
+    registry::{Function, registered_of},
     remote::{RemoteCall, bad_target},
     resolve::Wanted,
     scope::{self, Current},
@@ -303,9 +303,11 @@ async fn make<F: Function>(
     if let Some(error) = bad_target(terms.target) {
         return Err(error);
     }
+    let registered = registered_of::<F>();
     let mut refused_here = None;
     if inner.here().is_target(terms.target)
-        && let Some(served) = inner.registry.find(F::SPEC.name, F::SPEC.version)
+        && let Some((place, _)) = registered
+        && let Some(served) = inner.registry.at(place)
     {
         match admit_here(node, served, deadline) {
             Ok(scope) => return run_here::<F>(node, scope, args, deadline).await,
@@ -314,7 +316,10 @@ async fn make<F: Function>(
     }
     // A function that is not in the registry, or has no contract, can only be one that this node
     // hides: it cannot be called from here either.
-    let Some((spec, contract)) = contract_of(F::SPEC.name, F::SPEC.version) else {
+    let Some((place, function)) = registered else {
+        return Err(RpcError::Encode);
+    };
+    let Ok(contract) = &function.contract else {
         return Err(RpcError::Encode);
     };
     let wanted = Wanted {
@@ -326,7 +331,8 @@ async fn make<F: Function>(
     };
     let remote = RemoteCall {
         node,
-        spec,
+        spec: function.spec(),
+        place,
         wanted,
         deadline,
         wait_ready: terms.wait_ready,

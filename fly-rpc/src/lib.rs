@@ -24,6 +24,7 @@ mod permits;
 mod registry;
 mod remote;
 mod resolve;
+mod routes;
 mod run;
 mod scope;
 mod stall;

@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     error::{Executed, RpcError, Stage},
     node::Node,
-    registry::Spec,
+    registry::{Spec, registered},
     resolve::{self, Candidate, Wanted},
+    routes::Routes,
     target::Target,
 };
 
@@ -25,6 +26,8 @@ use crate::{
 pub(crate) struct RemoteCall<'a> {
     pub(crate) node: &'a Node,
     pub(crate) spec: &'static Spec,
+    /// The function's place among those that are registered.
+    pub(crate) place: usize,
     pub(crate) wanted: Wanted<'a>,
     pub(crate) deadline: Instant,
     pub(crate) wait_ready: bool,
@@ -120,6 +123,9 @@ impl RemoteCall<'_> {
         failure: Option<RpcError>,
     ) -> Result<Found, RpcError> {
         let inner = self.node.inner();
+        if let Some(link) = self.choose_at_once(tried) {
+            return Ok(Found::Node(link));
+        }
         let mut changes = inner.endpoint.changes();
         let settled = self.deadline.min(Instant::now() + SETTLING);
         let links = loop {
@@ -177,12 +183,25 @@ impl RemoteCall<'_> {
         Ok(Found::StartOver)
     }
 
-    fn choose(&self, links: &[Arc<Link>], tried: &[Arc<Link>]) -> Option<Arc<Link>> {
+    /// A node that is chosen without looking at all of them; `None` says nothing.
+    fn choose_at_once(&self, tried: &[Arc<Link>]) -> Option<Arc<Link>> {
         let inner = self.node.inner();
-        let fresh = links.iter().filter(|link| {
-            !link.is_retiring() && !tried.iter().any(|tried| Arc::ptr_eq(tried, link))
-        });
-        resolve::choose(fresh, &self.wanted, &inner.here(), || {
+        let links = inner.endpoint.links();
+        let routes = links.conclusion(|| Routes::new(registered().len()));
+        let choice = routes.choose(
+            self.place,
+            &links,
+            &self.wanted,
+            &inner.here(),
+            inner.endpoint.looks(),
+            || self.chance().number(),
+        );
+        choice.filter(|link| is_fresh(link, tried)).cloned()
+    }
+
+    fn choose(&self, links: &[Arc<Link>], tried: &[Arc<Link>]) -> Option<Arc<Link>> {
+        let fresh = links.iter().filter(|link| is_fresh(link, tried));
+        resolve::choose(fresh, &self.wanted, &self.node.inner().here(), || {
             self.chance().number()
         })
         .cloned()
@@ -356,7 +375,11 @@ enum Found {
     StartOver,
 }
 
-impl Candidate for &Arc<Link> {
+fn is_fresh(link: &Arc<Link>, tried: &[Arc<Link>]) -> bool {
+    !tried.iter().any(|tried| Arc::ptr_eq(tried, link))
+}
+
+impl Candidate for Arc<Link> {
     fn node(&self) -> &fly_rpc_transport::NodeId {
         Link::node(self)
     }
@@ -379,6 +402,10 @@ impl Candidate for &Arc<Link> {
 
     fn is_suspect(&self) -> bool {
         Link::is_suspect(self)
+    }
+
+    fn is_retiring(&self) -> bool {
+        Link::is_retiring(self)
     }
 
     fn versions<T>(&self, name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {

@@ -18,6 +18,8 @@ pub(crate) trait Candidate {
     fn in_flight(&self) -> usize;
     fn is_draining(&self) -> bool;
     fn is_suspect(&self) -> bool;
+    /// True if its calls are on their way to another connection.
+    fn is_retiring(&self) -> bool;
     /// The versions of a function that it offers, ascending, given to `look`.
     fn versions<T>(&self, name: &str, look: impl FnOnce(&[Offer]) -> T) -> T;
 }
@@ -62,12 +64,12 @@ impl Here<'_> {
 }
 
 /// Chooses a node; `None` if none can serve the call.
-pub(crate) fn choose<C: Candidate>(
-    candidates: impl Iterator<Item = C>,
+pub(crate) fn choose<'a, C: Candidate + 'a>(
+    candidates: impl Iterator<Item = &'a C>,
     wanted: &Wanted<'_>,
     here: &Here<'_>,
     mut random: impl FnMut() -> u64,
-) -> Option<C> {
+) -> Option<&'a C> {
     let mut pair = Pair {
         taken: [None, None],
         seen: 0,
@@ -76,11 +78,12 @@ pub(crate) fn choose<C: Candidate>(
         taken: [None, None],
         seen: 0,
     };
-    let mut nearest: Option<C> = None;
+    let mut nearest: Option<&C> = None;
     for candidate in candidates {
         if candidate.is_draining()
+            || candidate.is_retiring()
             || !here.includes(wanted.target, candidate.node(), candidate.region())
-            || !offers(&candidate, wanted)
+            || !offers(candidate, wanted)
         {
             continue;
         }
@@ -89,10 +92,7 @@ pub(crate) fn choose<C: Candidate>(
         } else if *wanted.target == Target::Nearest {
             let distance =
                 |candidate: &C| (candidate.region() != here.region, candidate.round_trip());
-            if nearest
-                .as_ref()
-                .is_none_or(|best| distance(&candidate) < distance(best))
-            {
+            if nearest.is_none_or(|best| distance(candidate) < distance(best)) {
                 nearest = Some(candidate);
             }
         } else {
@@ -105,8 +105,8 @@ pub(crate) fn choose<C: Candidate>(
 }
 
 /// Why [`choose`] found none. `None` if no node of the target is connected at all.
-pub(crate) fn explain<C: Candidate>(
-    candidates: impl Iterator<Item = C>,
+pub(crate) fn explain<'a, C: Candidate + 'a>(
+    candidates: impl Iterator<Item = &'a C>,
     wanted: &Wanted<'_>,
     here: &Here<'_>,
     own_versions: &[u32],
@@ -123,7 +123,7 @@ pub(crate) fn explain<C: Candidate>(
         .filter(|candidate| here.includes(wanted.target, candidate.node(), candidate.region()))
     {
         nodes_checked += 1;
-        draining |= candidate.is_draining() && offers(&candidate, wanted);
+        draining |= candidate.is_draining() && offers(candidate, wanted);
         candidate.versions(wanted.name, |versions| {
             offered.extend(versions.iter().map(|offer| offer.version));
             if let Some(offer) = versions.iter().find(|offer| {
@@ -154,7 +154,7 @@ pub(crate) fn explain<C: Candidate>(
     }))
 }
 
-fn offers(candidate: &impl Candidate, wanted: &Wanted<'_>) -> bool {
+pub(crate) fn offers(candidate: &impl Candidate, wanted: &Wanted<'_>) -> bool {
     candidate.versions(wanted.name, |versions| {
         versions
             .iter()
@@ -163,13 +163,13 @@ fn offers(candidate: &impl Candidate, wanted: &Wanted<'_>) -> bool {
 }
 
 /// Two of all that were offered, each pair equally likely.
-struct Pair<C> {
-    taken: [Option<C>; 2],
+struct Pair<'a, C> {
+    taken: [Option<&'a C>; 2],
     seen: u64,
 }
 
-impl<C: Candidate> Pair<C> {
-    fn offer(&mut self, candidate: C, random: &mut impl FnMut() -> u64) {
+impl<'a, C: Candidate> Pair<'a, C> {
+    fn offer(&mut self, candidate: &'a C, random: &mut impl FnMut() -> u64) {
         let place = if self.seen < 2 {
             self.seen
         } else {
@@ -185,10 +185,10 @@ impl<C: Candidate> Pair<C> {
     }
 
     /// The one of lower cost; between equals either, or the first that was offered would get the most.
-    fn better(self, random: &mut impl FnMut() -> u64) -> Option<C> {
+    fn better(self, random: &mut impl FnMut() -> u64) -> Option<&'a C> {
         match self.taken {
             [Some(a), Some(b)] => {
-                let second = match cost(&b).cmp(&cost(&a)) {
+                let second = match cost(b).cmp(&cost(a)) {
                     Ordering::Less => true,
                     Ordering::Equal => random() & 1 == 1,
                     Ordering::Greater => false,
@@ -200,7 +200,8 @@ impl<C: Candidate> Pair<C> {
     }
 }
 
-fn cost(candidate: &impl Candidate) -> u128 {
+/// What a call to it costs: its round-trip time, times the calls that it then has.
+pub(crate) fn cost(candidate: &impl Candidate) -> u128 {
     candidate.round_trip().max(FLOOR).as_micros() * (candidate.in_flight() as u128 + 1)
 }
 
@@ -219,10 +220,11 @@ mod tests {
         in_flight: usize,
         draining: bool,
         suspect: bool,
+        retiring: bool,
         offers: Vec<Offer>,
     }
 
-    impl Candidate for &Fake {
+    impl Candidate for Fake {
         fn node(&self) -> &NodeId {
             &self.node
         }
@@ -241,6 +243,9 @@ mod tests {
         fn is_suspect(&self) -> bool {
             self.suspect
         }
+        fn is_retiring(&self) -> bool {
+            self.retiring
+        }
         fn versions<T>(&self, _name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
             look(&self.offers)
         }
@@ -254,6 +259,7 @@ mod tests {
             in_flight: 0,
             draining: false,
             suspect: false,
+            retiring: false,
             offers: vec![offer(1, 7)],
         }
     }
@@ -379,6 +385,14 @@ mod tests {
             explained(&fakes, Target::Primary),
             Some(RpcError::Draining)
         ));
+    }
+
+    #[test]
+    fn a_node_whose_calls_move_to_another_connection_is_not_chosen() {
+        let mut fakes = [fake("a", "syd", 1), fake("b", "syd", 9)];
+        fakes[0].retiring = true;
+        assert_eq!(chosen(&fakes, Target::Any, 1).as_deref(), Some("b"));
+        assert_eq!(chosen(&fakes[..1], Target::Any, 1), None);
     }
 
     #[test]

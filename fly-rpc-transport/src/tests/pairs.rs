@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::fixture::{Fixture, call, hello, send, soon, until};
-use crate::{CloseCode, Endpoint, Link, control::Control, wire::FrameKind};
+use crate::{Catalogue, CloseCode, Endpoint, Link, Links, control::Control, wire::FrameKind};
 
 fn only_link(endpoint: &Endpoint) -> Option<Arc<Link>> {
     let links = endpoint.links();
@@ -166,4 +166,40 @@ async fn a_closed_endpoint_frees_its_port_and_whatever_its_links_held() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn whatever_changes_where_calls_go_nothing_is_concluded_from_former_links() {
+    let fixture = Fixture::new();
+    let ((a, _), (b, _)) = (fixture.endpoint("a"), fixture.endpoint("b"));
+    let renewed = async |former: &Arc<Links>| {
+        until(&a, |a| !Arc::ptr_eq(former, &a.links())).await;
+        let links = a.links();
+        assert!(*links.conclusion(|| true));
+        links
+    };
+    let nobody = a.links();
+    assert!(!*nobody.conclusion(|| false));
+    a.dial(b.local_addr(), None).await.expect("welcome");
+    let met = renewed(&nobody).await;
+    b.set_catalogue(Catalogue::default());
+    let told = renewed(&met).await;
+    assert!(told[0].catalogue().is_empty());
+    soon(b.drain()).await;
+    let left = renewed(&told).await;
+    assert!(left[0].is_draining());
+    soon(b.close()).await;
+    assert!(renewed(&left).await.is_empty());
+}
+
+#[tokio::test]
+async fn looks_at_the_round_trips_are_counted() {
+    let fixture = Fixture::new();
+    let (a, _) = fixture.endpoint("a");
+    let looked = async {
+        while a.looks() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(looked).await;
 }

@@ -1,7 +1,7 @@
 //! What the attribute writes down of one function: the specification, and how to trace and serve
 //! it.
 
-use std::{fmt, future::Future, panic::Location, pin::Pin as PinBox, time::Duration};
+use std::{any::TypeId, fmt, future::Future, panic::Location, pin::Pin as PinBox, time::Duration};
 
 use fly_rpc_transport::ResponseFrame;
 
@@ -111,6 +111,8 @@ impl Spec {
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub(crate) spec: Spec,
+    /// The function's type, by which a call of this program finds it.
+    pub(crate) id: fn() -> TypeId,
     pub(crate) trace: fn() -> Result<Contract, ContractError>,
     pub(crate) serve: Serve,
 }
@@ -124,6 +126,7 @@ impl Entry {
     pub const fn of<F: Function>() -> Self {
         Self {
             spec: F::SPEC,
+            id: TypeId::of::<F>,
             trace: trace::<F>,
             serve: dispatch::serve::<F>,
         }

@@ -3,6 +3,7 @@
 
 mod entry;
 mod function;
+mod hashing;
 mod states;
 mod table;
 
@@ -10,4 +11,4 @@ pub use entry::{Entry, Pin, Spec};
 pub use function::{ByteSlice, Function, Scope};
 pub use states::StateType;
 pub(crate) use states::States;
-pub(crate) use table::{Registry, Served, contract_of, registered};
+pub(crate) use table::{Registry, Served, registered, registered_of};

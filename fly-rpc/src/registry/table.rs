@@ -1,13 +1,19 @@
 //! The table of functions that a node serves and calls.
 
 use std::{
+    any::TypeId,
     collections::HashMap,
+    ops::Range,
     sync::{Arc, OnceLock, atomic::AtomicUsize},
 };
 
 use fly_rpc_transport::{Catalogue, Offer};
 
-use super::entry::{Entry, Spec};
+use super::{
+    entry::{Entry, Spec},
+    function::Function,
+    hashing::{AsItIs, ByText},
+};
 use crate::{
     contract::{Contract, ContractError},
     start_error::{Duplicate, StartError},
@@ -57,22 +63,34 @@ fn traced(entries: impl IntoIterator<Item = &'static Entry>) -> Vec<Registered> 
     all
 }
 
-/// The specification and contract of one function of this program.
-pub(crate) fn contract_of(name: &str, version: u32) -> Option<(&'static Spec, &'static Contract)> {
+/// One function of this program, and its place among those that are [`registered`]. Every call asks,
+/// so nothing but the type is hashed.
+pub(crate) fn registered_of<F: Function>() -> Option<(usize, &'static Registered)> {
+    static PLACES: OnceLock<HashMap<TypeId, usize, AsItIs>> = OnceLock::new();
     let all = registered();
-    let place = all
-        .binary_search_by(|function| {
-            (function.spec().name, function.spec().version).cmp(&(name, version))
-        })
-        .ok()?;
-    let contract = all[place].contract.as_ref().ok()?;
-    Some((all[place].spec(), contract))
+    let places = PLACES.get_or_init(|| places(all));
+    let place = *places.get(&TypeId::of::<F>())?;
+    Some((place, all.get(place)?))
+}
+
+fn places(functions: &[Registered]) -> HashMap<TypeId, usize, AsItIs> {
+    let mut places = HashMap::default();
+    for (place, function) in functions.iter().enumerate() {
+        // A copy that a benchmark makes has the type of what it is a copy of, and a longer name.
+        places.entry((function.entry.id)()).or_insert(place);
+    }
+    places
 }
 
 /// What one node serves.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    by_name: HashMap<&'static str, Vec<Served>>,
+    /// Sorted by name and version.
+    served: Vec<Served>,
+    /// Where in `served` the versions of a name are.
+    by_name: HashMap<&'static str, Range<usize>, ByText>,
+    /// Where in `served` the registered functions are: for each a place, unless it is hidden.
+    by_place: Vec<Option<usize>>,
 }
 
 /// A function that a node serves.
@@ -104,16 +122,25 @@ impl Registry {
         if !duplicates.is_empty() {
             return Err(StartError::DuplicateFunctions(duplicates));
         }
-        let mut by_name: HashMap<&'static str, Vec<Served>> = HashMap::new();
+        let mut registry = Self {
+            served: Vec::new(),
+            by_name: HashMap::default(),
+            by_place: vec![None; functions.len()],
+        };
         let mut refused = Vec::new();
-        for function in functions {
+        for (function, place) in functions.iter().zip(&mut registry.by_place) {
             let spec = function.spec();
             if hidden(spec.name, spec.version) {
                 continue;
             }
             match &function.contract {
                 Ok(contract) => {
-                    by_name.entry(spec.name).or_default().push(Served {
+                    let end = registry.served.len();
+                    *place = Some(end);
+                    // Functions come sorted, so that the versions of a name are side by side.
+                    let versions = registry.by_name.entry(spec.name).or_insert(end..end);
+                    versions.end = end + 1;
+                    registry.served.push(Served {
                         entry: function.entry,
                         contract,
                         running: Arc::default(),
@@ -125,10 +152,15 @@ impl Registry {
             }
         }
         if refused.is_empty() {
-            Ok(Self { by_name })
+            Ok(registry)
         } else {
             Err(StartError::Contracts(refused))
         }
+    }
+
+    /// The function with this place among those that are registered, if it is served here.
+    pub(crate) fn at(&self, place: usize) -> Option<&Served> {
+        self.served.get((*self.by_place.get(place)?)?)
     }
 
     pub(crate) fn find(&self, name: &str, version: u32) -> Option<&Served> {
@@ -139,11 +171,14 @@ impl Registry {
 
     /// All versions of one name, ascending.
     pub(crate) fn versions(&self, name: &str) -> &[Served] {
-        self.by_name.get(name).map_or(&[], Vec::as_slice)
+        let versions = self.by_name.get(name).cloned();
+        versions.map_or(&[], |versions| {
+            self.served.get(versions).unwrap_or_default()
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Served> {
-        self.by_name.values().flatten()
+        self.served.iter()
     }
 
     /// What peers are told.
@@ -173,7 +208,12 @@ mod tests {
 
     fn entry(spec: Spec, trace: fn() -> Result<Contract, ContractError>) -> &'static Entry {
         let serve = |_| unreachable!("nothing is called");
-        Box::leak(Box::new(Entry { spec, trace, serve }))
+        Box::leak(Box::new(Entry {
+            spec,
+            id: TypeId::of::<()>,
+            trace,
+            serve,
+        }))
     }
 
     fn entries() -> Vec<&'static Entry> {
@@ -214,6 +254,40 @@ mod tests {
             entries.shuffle(&mut random);
             assert_eq!(told(&entries), expected);
         }
+    }
+
+    #[test]
+    fn a_function_is_found_by_its_name_and_by_its_place_unless_it_is_hidden() {
+        let functions: &'static [Registered] = traced(entries()).leak();
+        let hidden = |name: &str, version| name == "a" && version == 2;
+        let registry = Registry::new(functions, hidden).expect("sound");
+        for (place, function) in functions.iter().enumerate() {
+            let spec = function.spec();
+            let found = [registry.at(place), registry.find(spec.name, spec.version)];
+            for served in found {
+                let is_it = served.map(|served| std::ptr::eq(served.entry, function.entry));
+                let expected = (!hidden(spec.name, spec.version)).then_some(true);
+                assert_eq!(is_it, expected, "{}@{}", spec.name, spec.version);
+            }
+        }
+        let versions = registry.versions("a").iter();
+        let versions: Vec<u32> = versions.map(|served| served.entry.spec.version).collect();
+        assert_eq!(versions, [1, 10]);
+        assert!(registry.versions("d").is_empty() && registry.at(functions.len()).is_none());
+    }
+
+    #[test]
+    fn a_type_leads_to_its_place_and_a_copy_of_it_to_none() {
+        struct Other;
+        let mut of_a_type = *entry(Spec::new("b", 1), contract::<u8>);
+        of_a_type.id = TypeId::of::<Other>;
+        let mut copy = of_a_type;
+        copy.spec.name = "b_0";
+        let entries = [copy, of_a_type, *entry(Spec::new("a", 1), contract::<u8>)];
+        let entries = entries.map(|entry| -> &'static Entry { Box::leak(Box::new(entry)) });
+        let places = places(&traced(entries));
+        assert_eq!(places.get(&TypeId::of::<Other>()), Some(&1));
+        assert_eq!(places.get(&TypeId::of::<u8>()), None);
     }
 
     #[test]

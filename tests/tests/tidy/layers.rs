@@ -83,6 +83,7 @@ const LAYERS: [Layer; 9] = [
             "fly-rpc/src/contract/",
             "fly-rpc/src/codec",
             "fly-rpc/src/resolve.rs",
+            "fly-rpc/src/routes",
             "fly-rpc/src/target.rs",
             "fly-rpc/src/error.rs",
             "fly-rpc/src/permits.rs",

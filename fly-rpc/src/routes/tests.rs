@@ -1,0 +1,325 @@
+//! What the index chooses, against what a look at every node may choose.
+
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
+
+use fly_rpc_transport::Offer;
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug)]
+struct Fake {
+    node: NodeId,
+    region: Region,
+    offers: Vec<Offer>,
+    millis: Cell<u64>,
+    in_flight: Cell<usize>,
+    draining: Cell<bool>,
+    suspect: Cell<bool>,
+    retiring: Cell<bool>,
+}
+
+impl Candidate for Fake {
+    fn node(&self) -> &NodeId {
+        &self.node
+    }
+    fn region(&self) -> &Region {
+        &self.region
+    }
+    fn round_trip(&self) -> Duration {
+        Duration::from_millis(self.millis.get())
+    }
+    fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+    fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+    fn is_suspect(&self) -> bool {
+        self.suspect.get()
+    }
+    fn is_retiring(&self) -> bool {
+        self.retiring.get()
+    }
+    fn versions<T>(&self, _name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
+        look(&self.offers)
+    }
+}
+
+fn fake(number: usize, region: &str) -> Fake {
+    Fake {
+        node: format!("n{number}").into(),
+        region: region.into(),
+        offers: vec![Offer {
+            name: "f".into(),
+            version: 1,
+            fingerprint: [7; 16],
+            contract: String::new(),
+        }],
+        millis: Cell::new(1),
+        in_flight: Cell::new(0),
+        draining: Cell::new(false),
+        suspect: Cell::new(false),
+        retiring: Cell::new(false),
+    }
+}
+
+fn fakes(regions: &[&str]) -> Vec<Fake> {
+    let numbered = regions.iter().enumerate();
+    numbered
+        .map(|(number, region)| fake(number, region))
+        .collect()
+}
+
+fn with<T>(target: &Target, run: impl FnOnce(&Wanted<'_>, &Here<'_>) -> T) -> T {
+    let (node, region, primary) = ("me".into(), "lax".into(), "syd".into());
+    let wanted = Wanted {
+        target,
+        name: "f",
+        version: 1,
+        fingerprint: [7; 16],
+        contract: "",
+    };
+    let here = Here {
+        node: &node,
+        region: &region,
+        primary: &primary,
+    };
+    run(&wanted, &here)
+}
+
+/// SplitMix64.
+fn chance(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// Indices that are made.
+fn routes(fakes: &[Fake]) -> Routes {
+    let routes = Routes::new(1);
+    for target in [Target::Any, Target::Node("n0".into())] {
+        for _ in 0..2 {
+            let _ = by_index(&routes, fakes, &target, 0, 0);
+        }
+    }
+    routes
+}
+
+fn by_index<'a>(
+    routes: &Routes,
+    fakes: &'a [Fake],
+    target: &Target,
+    looks: u64,
+    seed: u64,
+) -> Option<&'a str> {
+    let chosen = with(target, |wanted, here| {
+        routes.choose(0, fakes, wanted, here, looks, chance(seed))
+    });
+    chosen.map(|fake| fake.node.as_str())
+}
+
+/// What a look at all of them may choose.
+fn by_looks<'a>(fakes: &'a [Fake], target: &Target) -> BTreeSet<&'a str> {
+    let by_look = |seed| {
+        with(target, |wanted, here| {
+            resolve::choose(fakes.iter(), wanted, here, chance(seed))
+        })
+    };
+    (0..LOOKS)
+        .filter_map(by_look)
+        .map(|fake| fake.node.as_str())
+        .collect()
+}
+
+#[test]
+fn an_index_is_made_when_a_function_is_called_again() {
+    let fakes = fakes(&["syd"]);
+    let routes = Routes::new(1);
+    let chosen = || by_index(&routes, &fakes, &Target::Primary, 0, 0);
+    assert_eq!(chosen(), None);
+    assert_eq!(chosen(), Some("n0"));
+    assert_eq!(chosen(), Some("n0"));
+}
+
+#[test]
+fn functions_that_are_offered_by_the_same_nodes_share_an_index() {
+    let mut fakes = fakes(&["syd", "hkg"]);
+    let routes = Routes::new(3);
+    let index = |fakes: &[Fake], function: usize| {
+        with(&Target::Any, |wanted, here| {
+            for _ in 0..2 {
+                let _ = routes.choose(function, fakes, wanted, here, 0, chance(0));
+            }
+        });
+        Arc::clone(routes.functions[function].made.get().expect("made"))
+    };
+    let (first, second) = (index(&fakes, 0), index(&fakes, 1));
+    assert!(Arc::ptr_eq(&first, &second));
+    fakes[1].offers.clear();
+    assert!(!Arc::ptr_eq(&first, &index(&fakes, 2)));
+}
+
+#[test]
+fn while_an_index_is_made_nobody_waits_for_it() {
+    let later = Later::default();
+    assert_eq!(later.get(|| 1), None);
+    let meanwhile = later.get(|| {
+        assert_eq!(later.get(|| 3), None);
+        2
+    });
+    assert_eq!((meanwhile, later.get(|| 4)), (Some(&2), Some(&2)));
+}
+
+#[test]
+fn equal_nodes_share_the_calls_evenly() {
+    let mut regions = vec!["syd"; 10];
+    regions.extend(["hkg"; 10]);
+    let fakes = fakes(&regions);
+    let routes = routes(&fakes);
+    for (target, of) in [(Target::Any, 20), (Target::Primary, 10)] {
+        let mut counts = HashMap::new();
+        for seed in 0..2_000 * of {
+            let chosen = by_index(&routes, &fakes, &target, 0, seed).expect("all are fit");
+            *counts.entry(chosen).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len() as u64, of);
+        let is_even = |count: &i32| (1_800..2_200).contains(count);
+        assert!(counts.values().all(is_even), "{counts:?}");
+    }
+}
+
+#[test]
+fn every_two_are_as_likely_and_never_one_twice() {
+    let mut random = chance(1);
+    let mut counts = HashMap::new();
+    for _ in 0..40_000 {
+        *counts.entry(two_numbers(5, random())).or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), 20, "{counts:?}");
+    assert!(counts.keys().all(|(a, b)| a != b && *a < 5 && *b < 5));
+    assert!(counts.values().all(|count| (1_800..2_200).contains(count)));
+    assert_eq!(two_numbers(2, 0), (0, 1));
+    assert_eq!(two_numbers(2, u64::MAX), (1, 0));
+}
+
+#[test]
+fn of_two_nodes_the_less_loaded_is_taken() {
+    let fakes = fakes(&["syd", "syd"]);
+    let routes = routes(&fakes);
+    fakes[0].in_flight.set(5);
+    for seed in 0..20 {
+        assert_eq!(by_index(&routes, &fakes, &Target::Any, 0, seed), Some("n1"));
+    }
+}
+
+#[test]
+fn the_nearest_is_looked_for_once_after_each_look_at_the_round_trips() {
+    let fakes = fakes(&["lax", "lax", "sjc"]);
+    let routes = routes(&fakes);
+    let nearest = |looks| by_index(&routes, &fakes, &Target::Nearest, looks, 0);
+    fakes[0].millis.set(9);
+    assert_eq!(nearest(1), Some("n1"));
+    fakes[1].millis.set(10);
+    assert_eq!(nearest(1), Some("n1"));
+    assert_eq!(nearest(2), Some("n0"));
+    // Only a look at all of them says who is the nearest then.
+    fakes[0].suspect.set(true);
+    assert_eq!(nearest(2), None);
+}
+
+#[test]
+fn a_node_that_is_not_known_or_not_fit_any_more_is_not_in_the_index() {
+    let fakes = fakes(&["syd", "hkg"]);
+    let routes = routes(&fakes);
+    let node = |name: &str| by_index(&routes, &fakes, &Target::Node(name.into()), 0, 0);
+    assert_eq!(
+        [node("n0"), node("n1"), node("n2")],
+        [Some("n0"), Some("n1"), None]
+    );
+    fakes[1].draining.set(true);
+    assert_eq!(node("n1"), None);
+}
+
+fn any_fake() -> impl Strategy<Value = Fake> {
+    let region = prop::sample::select(vec!["lax", "syd", "hkg"]);
+    let rarely = || prop::bool::weighted(0.15);
+    let fit = (rarely(), rarely(), rarely(), rarely());
+    (region, 0_u64..4, 0_usize..3, fit).prop_map(|(region, millis, in_flight, unfit)| {
+        let (draining, suspect, retiring, other) = unfit;
+        let mut fake = fake(0, region);
+        fake.millis.set(millis);
+        fake.in_flight.set(in_flight);
+        fake.draining.set(draining);
+        fake.suspect.set(suspect);
+        fake.retiring.set(retiring);
+        if other {
+            fake.offers[0].fingerprint = [8; 16];
+        }
+        fake
+    })
+}
+
+fn any_target() -> impl Strategy<Value = Target> {
+    prop::sample::select(vec![
+        Target::Primary,
+        Target::Region("lax".into()),
+        Target::Region("cdg".into()),
+        Target::Any,
+        Target::Elsewhere,
+        Target::Nearest,
+        Target::Node("n1".into()),
+        Target::Node("n9".into()),
+        Target::Malformed("?".into()),
+    ])
+}
+
+proptest! {
+    /// Also when nodes have become unfit, and loads have changed, since the index was made.
+    #[test]
+    fn the_index_chooses_what_a_look_at_all_could_have_chosen(
+        mut fakes in prop::collection::vec(any_fake(), 0..7),
+        target in any_target(),
+        changes in prop::collection::vec((0_usize..7, 0_usize..3, 0_usize..4), 0..4),
+    ) {
+        for (number, fake) in fakes.iter_mut().enumerate() {
+            fake.node = format!("n{number}").into();
+        }
+        let routes = routes(&fakes);
+        for (place, kind, in_flight) in changes {
+            let Some(fake) = fakes.get(place) else { continue };
+            fake.in_flight.set(in_flight);
+            [&fake.draining, &fake.suspect, &fake.retiring][kind].set(true);
+        }
+        let right = by_looks(&fakes, &target);
+        for seed in 0..50 {
+            if let Some(chosen) = by_index(&routes, &fakes, &target, 1, seed) {
+                prop_assert!(right.contains(chosen), "{chosen} is not in {right:?}");
+            }
+        }
+    }
+
+    /// An index that never says anything would be right as well, and slow.
+    #[test]
+    fn the_index_says_all_that_there_is_to_say_until_something_changes(
+        mut fakes in prop::collection::vec(any_fake(), 0..7),
+        target in any_target(),
+    ) {
+        for (number, fake) in fakes.iter_mut().enumerate() {
+            fake.node = format!("n{number}").into();
+            // Suspects are chosen by a look at all only.
+            fake.suspect.set(false);
+        }
+        let routes = routes(&fakes);
+        let right = by_looks(&fakes, &target);
+        let chosen = (0..LOOKS).filter_map(|seed| by_index(&routes, &fakes, &target, 1, seed));
+        prop_assert_eq!(chosen.collect::<BTreeSet<_>>(), right);
+    }
+}
+
+/// Enough for each two of six to be met: that one of the 15 is not has odds of 1 to 10^11.
+const LOOKS: u64 = 400;
