@@ -333,6 +333,7 @@ async fn make<F: Function>(
         node,
         spec: function.spec(),
         place,
+        answers: &function.answers,
         wanted,
         deadline,
         wait_ready: terms.wait_ready,

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     error::{Executed, RpcError, Stage},
     node::Node,
-    registry::{Spec, registered},
+    registry::{Answers, Spec, registered},
     resolve::{self, Candidate, Wanted},
     routes::Routes,
     target::Target,
@@ -28,6 +28,7 @@ pub(crate) struct RemoteCall<'a> {
     pub(crate) spec: &'static Spec,
     /// The function's place among those that are registered.
     pub(crate) place: usize,
+    pub(crate) answers: &'static Answers,
     pub(crate) wanted: Wanted<'a>,
     pub(crate) deadline: Instant,
     pub(crate) wait_ready: bool,
@@ -71,12 +72,16 @@ impl RemoteCall<'_> {
         let mut failure: Option<RpcError> = None;
         let mut attempts = 0;
         loop {
-            let link = match self.find(&tried, failure.take()).await? {
-                Found::Node(link) => link,
-                Found::StartOver => {
-                    tried.clear();
-                    continue;
-                }
+            let link = match self.choose_at_once(&tried) {
+                Some(link) => link,
+                // Boxed, as is all that few calls need: every call would be as large.
+                None => match Box::pin(self.find(&tried, failure.take())).await? {
+                    Found::Node(link) => link,
+                    Found::StartOver => {
+                        tried.clear();
+                        continue;
+                    }
+                },
             };
             let error = match self.attempt(&link, &arguments).await {
                 Ok(value) => return Ok(value),
@@ -98,13 +103,8 @@ impl RemoteCall<'_> {
                         && inner.withdraw_retry() =>
                 {
                     *doubt = Some(error.clone());
-                    if timeout_at(
-                        self.deadline,
-                        sleep(backoff.next_delay(self.chance().fraction())),
-                    )
-                    .await
-                    .is_err()
-                    {
+                    let pause = sleep(backoff.next_delay(self.chance().fraction()));
+                    if Box::pin(timeout_at(self.deadline, pause)).await.is_err() {
                         return Err(error);
                     }
                 }
@@ -123,9 +123,6 @@ impl RemoteCall<'_> {
         failure: Option<RpcError>,
     ) -> Result<Found, RpcError> {
         let inner = self.node.inner();
-        if let Some(link) = self.choose_at_once(tried) {
-            return Ok(Found::Node(link));
-        }
         let mut changes = inner.endpoint.changes();
         let settled = self.deadline.min(Instant::now() + SETTLING);
         let links = loop {
@@ -258,15 +255,16 @@ impl RemoteCall<'_> {
             contract: self.wanted.fingerprint,
             trace: None,
         };
+        let answer = self.answers.expected();
         let too_late = || RpcError::Timeout {
             stage: Stage::Queued,
         };
-        let sent = match link.call_now(&head, arguments, 0, self.deadline) {
+        let sent = match link.call_now(&head, arguments, answer, self.deadline) {
             Some(sent) => sent,
             // Waits for a lane, or for room on one.
             None => Box::pin(timeout_at(
                 self.deadline,
-                link.call_with_room(&head, arguments, 0, self.deadline),
+                link.call_with_room(&head, arguments, answer, self.deadline),
             ))
             .await
             .map_err(|_elapsed| too_late())?,
@@ -278,7 +276,10 @@ impl RemoteCall<'_> {
             Ok(pending) => pending,
         };
         match (&mut pending).await {
-            Ok(response) => self.judge(link, response),
+            Ok(response) => {
+                self.answers.came(response.body.len());
+                self.judge(link, response)
+            }
             Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),
             Err(CallLost::MayHaveLeft) => Err(RpcError::ConnectionLost {
                 node: link.node().clone(),

@@ -1,12 +1,14 @@
 //! The functions of this program: what the attribute registered, checked once and found by name and
 //! version.
 
+mod answers;
 mod entry;
 mod function;
 mod hashing;
 mod states;
 mod table;
 
+pub(crate) use answers::Answers;
 pub use entry::{Entry, Pin, Spec};
 pub use function::{ByteSlice, Function, Scope};
 pub use states::StateType;

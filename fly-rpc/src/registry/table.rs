@@ -10,6 +10,7 @@ use std::{
 use fly_rpc_transport::{Catalogue, Offer};
 
 use super::{
+    answers::Answers,
     entry::{Entry, Spec},
     function::Function,
     hashing::{AsItIs, ByText},
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Registered {
     pub(crate) entry: &'static Entry,
     pub(crate) contract: Result<Contract, ContractError>,
+    pub(crate) answers: Answers,
 }
 
 impl Registered {
@@ -52,6 +54,7 @@ fn traced(entries: impl IntoIterator<Item = &'static Entry>) -> Vec<Registered> 
         .map(|entry| Registered {
             entry,
             contract: (entry.trace)(),
+            answers: Answers::default(),
         })
         .collect();
     all.sort_by_key(|function| {
