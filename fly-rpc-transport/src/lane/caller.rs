@@ -109,11 +109,7 @@ impl CallerLane {
         let lane = Arc::new(Self::new(awaited, bulk));
         let writer = Arc::clone(&lane);
         reactor.spawn(async move { writer.outbox.write_to(send, None).await });
-        let reader = Arc::clone(&lane);
-        reactor.spawn(async move {
-            reader.read_answers(recv, answers).await;
-            reader.end();
-        });
+        reactor.spawn(Reader(Arc::clone(&lane)).read(recv, answers));
         lane
     }
 
@@ -264,6 +260,22 @@ impl CallerLane {
             waker.wake();
         }
         self.ended.notify_waiters();
+    }
+}
+
+/// Whoever reads a lane. It ends with them, however they end: also when the runtime stops on which
+/// they are polled, and callers on another one still wait.
+struct Reader(Arc<CallerLane>);
+
+impl Reader {
+    async fn read(self, recv: RecvStream, answers: Answers) {
+        self.0.read_answers(recv, answers).await;
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
