@@ -8,10 +8,14 @@
 //! anyway: there each gets its task.
 
 use std::{
-    cell::RefCell, fmt, future::Future, io, net::UdpSocket, pin::Pin, sync::Arc, time::Instant,
+    cell::RefCell, fmt, future::Future, io, mem, net::UdpSocket, panic::AssertUnwindSafe, pin::Pin,
+    sync::Arc, time::Instant,
 };
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{
+    FutureExt,
+    stream::{FuturesUnordered, StreamExt},
+};
 use quinn::{AsyncTimer, AsyncUdpSocket, TokioRuntime};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -82,10 +86,14 @@ async fn react(mut more: UnboundedReceiver<Work>) {
         tokio::select! {
             biased;
             work = more.recv(), if is_open => match work {
-                Some(work) => all.push(work),
+                // As in a task of its own: what panics ends alone.
+                Some(work) => all.push(AssertUnwindSafe(work).catch_unwind()),
                 None => is_open = false,
             },
-            Some(()) = all.next() => {}
+            Some(outcome) = all.next() => if let Err(payload) = outcome {
+                // It may panic when it is dropped.
+                mem::forget(payload);
+            }
         }
     }
 }
