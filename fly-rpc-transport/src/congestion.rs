@@ -76,9 +76,11 @@ impl Controller for Patient {
         is_persistent_congestion: bool,
         lost_bytes: u64,
     ) {
-        if is_persistent_congestion {
+        // Everything was lost, or nothing: then the path itself says that it is congested (ECN).
+        if is_persistent_congestion || lost_bytes == 0 {
             self.path = Path::new(now);
         }
+        self.path.lost += lost_bytes;
         self.cubic
             .on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
     }
@@ -113,8 +115,11 @@ struct Path {
     round_began: Instant,
     /// Bytes acknowledged since then.
     round: u64,
-    /// The same of the last rounds that were complete, the latest first.
+    /// Bytes found lost since then.
+    lost: u64,
+    /// Both of the last rounds that were complete, the latest first.
     rounds: [u64; ROUNDS],
+    losses: [u64; ROUNDS],
     /// True once a round trip was seen, and while they take no longer than they have to.
     has_no_queue: bool,
 }
@@ -124,7 +129,9 @@ impl Path {
         Self {
             round_began: now,
             round: 0,
+            lost: 0,
             rounds: [0; ROUNDS],
+            losses: [0; ROUNDS],
             has_no_queue: false,
         }
     }
@@ -133,8 +140,9 @@ impl Path {
     fn carried(&mut self, now: Instant, bytes: u64, round_trip: Duration, least: Duration) {
         if now.saturating_duration_since(self.round_began) >= least {
             self.rounds.rotate_right(1);
-            self.rounds[0] = self.round;
-            self.round = 0;
+            self.rounds[0] = std::mem::take(&mut self.round);
+            self.losses.rotate_right(1);
+            self.losses[0] = std::mem::take(&mut self.lost);
             self.round_began = now;
         }
         self.round += bytes;
@@ -144,7 +152,10 @@ impl Path {
     /// Bytes that may be under way whatever was lost.
     fn floor(&self) -> u64 {
         let is_known = self.rounds[ROUNDS - 1] > 0;
-        if !(is_known && self.has_no_queue) {
+        // What drops instead of queueing (a policer, a short buffer) shows it by dropping much.
+        let (carried, lost): (u64, u64) = (self.rounds.iter().sum(), self.losses.iter().sum());
+        let is_overrun = lost > carried / 8;
+        if !is_known || !self.has_no_queue || is_overrun {
             return 0;
         }
         let most = self.rounds.iter().max().copied().unwrap_or_default();
@@ -219,5 +230,66 @@ mod tests {
         let at = now + 6_000 * MS;
         controller.on_congestion_event(at, at, true, 1200);
         assert_eq!(controller.window(), 2 * 1200);
+    }
+
+    /// Bytes sent for each that arrives on a path that carries `rate` bytes in a round trip of 20
+    /// ms, drops the rest and queues nothing: a policer. Whoever sends backs off at each loss as
+    /// Cubic does, and grows by a packet otherwise.
+    fn overhead(rate: u64, has_floor: bool) -> f64 {
+        let began = Instant::now();
+        let mut path = Path::new(began);
+        let (mut backing_off, mut sent, mut carried) = (12_000, 0, 0);
+        for round in 1..2_000 {
+            let floor = if has_floor { path.floor() } else { 0 };
+            let window = floor.max(backing_off);
+            let delivered = window.min(rate);
+            for packet in 1..=delivered / 1200 {
+                path.carried(
+                    began + 20 * round * MS + packet as u32 * MS / 100,
+                    1200,
+                    20 * MS,
+                    20 * MS,
+                );
+            }
+            path.lost += window - delivered;
+            backing_off = if delivered < window {
+                (backing_off * 7 / 10).max(2400)
+            } else {
+                backing_off + 1200
+            };
+            if round > 200 {
+                sent += window;
+                carried += delivered;
+            }
+        }
+        sent as f64 / carried as f64
+    }
+
+    #[test]
+    fn a_path_that_drops_instead_of_queueing_is_not_overrun() {
+        for rate in [3_600, 12_000, 120_000] {
+            let (cubic, ours) = (overhead(rate, false), overhead(rate, true));
+            println!(
+                "{rate} B per round trip: Cubic sends {cubic:.2} times what arrives, this {ours:.2}"
+            );
+        }
+        assert!(overhead(3_600, true) < 2.5);
+    }
+
+    #[test]
+    fn a_mark_of_congestion_is_heeded() {
+        let now = Instant::now();
+        let mut controller = Patient {
+            cubic: Arc::<CubicConfig>::default().build(now, 1200),
+            path: path(SEEN, 100_000, 100 * MS),
+        };
+        let before = controller.window();
+        // No bytes were lost: ECN.
+        controller.on_congestion_event(now + MS, now + MS, false, 0);
+        assert!(
+            controller.window() < before,
+            "{} {before}",
+            controller.window()
+        );
     }
 }
