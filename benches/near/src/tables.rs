@@ -23,6 +23,7 @@ impl Near {
             let heading = format!("{}, {runtime} runtime", size_text(size));
             tables.push((heading, table(cells)));
         }
+        tables.extend(self.beside_tables());
         tables
     }
 
