@@ -1,18 +1,19 @@
 //! Small calls while a large body is under way on the same connection: what a transfer costs those
 //! beside it.
 //!
-//! In each round the small calls are made alone and then beside echoes of the large body, one after
-//! the other without a pause, so that the request of one or the answer of one is always under way.
-//! A closed loop is kind to whoever makes calls wait, but to both turns alike.
+//! In each round the small calls are made alone, then beside echoes of the large body, then beside large
+//! answers to small requests; these follow each other without a pause, so that one is always under
+//! way. A closed loop is kind to whoever makes calls wait, but to all turns alike.
 
-use bench_figures::{Effort, Promise, Rounds, Runtime, Table, Verdict};
+use bench_figures::{Effort, Figure, Promise, Rounds, Runtime, Table, Verdict};
 use bench_peers::Peer;
 
 use crate::{
-    driver::{Measure, Turn},
+    driver::{Measure, Transfer, Turn},
     run::{Bench, Near},
     scenario::{SMALL, Work},
     side::Side,
+    tables::shown,
 };
 
 /// Small calls of all sides, alone and beside a transfer.
@@ -20,8 +21,8 @@ use crate::{
 pub struct Beside {
     work: Work,
     sides: Vec<Side>,
-    /// The ninety-ninth hundredth of the calls' latencies in microseconds; true beside a transfer.
-    rounds: Rounds<(Side, bool)>,
+    /// What one call in a hundred exceeds, in microseconds, alone and beside each kind of transfer.
+    rounds: Rounds<(Side, Option<Transfer>)>,
 }
 
 impl Beside {
@@ -47,14 +48,18 @@ impl Beside {
         for _ in 0..=effort.rounds {
             let mut values = Vec::new();
             for side in sides.clone() {
-                for transfer in [0, TRANSFER] {
+                for transfer in [None, ECHO, ANSWER] {
+                    // Only fly-rpc has a function with a large answer.
+                    if transfer == ANSWER && side != Side::OURS {
+                        continue;
+                    }
                     let turn = Turn {
                         measure: Measure::Tail,
                         transfer,
                         ..Turn::new(work, effort.window)
                     };
                     match bench.turn(side, turn).await {
-                        Ok(value) => values.push(((side, transfer > 0), value)),
+                        Ok(value) => values.push(((side, transfer), value)),
                         Err(_) => sides.retain(|other| *other != side),
                     }
                 }
@@ -65,9 +70,9 @@ impl Beside {
         // The first round warms everything up; whoever failed in any has no figure.
         for values in reached.into_iter().skip(1) {
             rounds.begin();
-            for ((side, beside), value) in values {
+            for ((side, transfer), value) in values {
                 if sides.contains(&side) {
-                    rounds.note((side, beside), value);
+                    rounds.note((side, transfer), value);
                 }
             }
         }
@@ -80,14 +85,16 @@ impl Beside {
 
     fn row(&self, table: &mut Table) {
         for &side in &self.sides {
-            let [alone, beside] = [false, true].map(|beside| self.rounds.figure(&(side, beside)));
-            let ratio = self.rounds.ratio(&(side, true), &(side, false));
-            table.row([
-                format!("{side}, c={}", self.work.in_flight),
-                format!("{alone:.0}"),
-                format!("{beside:.0}"),
-                format!("{ratio:.1}"),
-            ]);
+            let mut row = vec![format!("{side}, c={}", self.work.in_flight)];
+            for transfer in [None, ECHO, ANSWER] {
+                let figure = self.rounds.figure(&(side, transfer));
+                row.push(shown(figure, format!("{figure:.0}")));
+                if transfer.is_some() {
+                    let times = self.rounds.ratio(&(side, transfer), &(side, None));
+                    row.push(shown(times, format!("{times:.1}")));
+                }
+            }
+            table.row(row);
         }
     }
 }
@@ -117,56 +124,66 @@ impl Near {
     }
 
     pub(crate) fn beside_verdicts(&self) -> impl Iterator<Item = Verdict> {
-        TARGETS.into_iter().map(|(runtime, in_flight, promise)| {
-            let work = Work::new(runtime, SMALL, in_flight);
+        TARGETS.into_iter().map(|target| {
+            let work = Work::new(target.runtime, SMALL, target.in_flight);
             let found = self.beside.iter().find(|beside| beside.work == work);
-            let ratio = found.map(|found| {
+            let of = |found: &Beside| {
                 let rounds = &found.rounds;
-                rounds.ratio(&(Side::OURS, true), &(Side::OURS, false))
-            });
-            match ratio.filter(|ratio| ratio.is_known()) {
-                Some(ratio) => promise.verdict(&ratio),
-                None => match self.reason(work, &[Side::OURS]) {
-                    Some(reason) => promise.missing(reason),
-                    None => promise.missing("a call or a transfer failed"),
-                },
+                rounds.ratio(&(Side::OURS, target.transfer), &(Side::OURS, None))
+            };
+            match found.map(of).filter(Figure::is_known) {
+                Some(ratio) => target.promise.verdict(&ratio),
+                None => {
+                    let reason = self.reason(work, &[Side::OURS]);
+                    target
+                        .promise
+                        .missing(reason.unwrap_or("a call or a transfer failed"))
+                }
             }
         })
     }
 }
 
-/// Small calls in flight: one that waits for nothing else, and some that fill the connection.
-pub(crate) const IN_FLIGHT: [usize; 2] = [1, 64];
-const TARGETS: [(Runtime, usize, Promise); 4] = [
-    target(
-        Runtime::TwoWorkers,
-        1,
-        "× p99 of small calls beside a 4 MiB transfer: c=1, two-workers",
-    ),
-    target(
-        Runtime::TwoWorkers,
-        64,
-        "× p99 of small calls beside a 4 MiB transfer: c=64, two-workers",
-    ),
-    target(
-        Runtime::CurrentThread,
-        1,
-        "× p99 of small calls beside a 4 MiB transfer: c=1, current-thread",
-    ),
-    target(
-        Runtime::CurrentThread,
-        64,
-        "× p99 of small calls beside a 4 MiB transfer: c=64, current-thread",
-    ),
-];
-
-const fn target(
+/// That small calls do not wait behind a transfer.
+struct Target {
     runtime: Runtime,
     in_flight: usize,
-    what: &'static str,
-) -> (Runtime, usize, Promise) {
-    (runtime, in_flight, Promise::at_most(2.0, what))
+    transfer: Option<Transfer>,
+    promise: Promise,
 }
 
-/// Bytes of the large body, each way.
-const TRANSFER: usize = 4 << 20;
+macro_rules! target {
+    ($runtime:ident, $name:literal, $in_flight:literal, $transfer:ident, $beside:literal) => {
+        Target {
+            runtime: Runtime::$runtime,
+            in_flight: $in_flight,
+            transfer: $transfer,
+            promise: Promise::at_most(
+                2.0,
+                concat!(
+                    "× p99 of small calls beside a 4 MiB transfer (",
+                    $beside,
+                    "): c=",
+                    $in_flight,
+                    ", ",
+                    $name
+                ),
+            ),
+        }
+    };
+}
+
+/// Small calls in flight: one that waits for nothing else, and some that fill the connection.
+pub(crate) const IN_FLIGHT: [usize; 2] = [1, 64];
+const TARGETS: [Target; 8] = [
+    target!(TwoWorkers, "two-workers", 1, ECHO, "an echo"),
+    target!(TwoWorkers, "two-workers", 1, ANSWER, "an answer"),
+    target!(TwoWorkers, "two-workers", 64, ECHO, "an echo"),
+    target!(TwoWorkers, "two-workers", 64, ANSWER, "an answer"),
+    target!(CurrentThread, "current-thread", 1, ECHO, "an echo"),
+    target!(CurrentThread, "current-thread", 1, ANSWER, "an answer"),
+    target!(CurrentThread, "current-thread", 64, ECHO, "an echo"),
+    target!(CurrentThread, "current-thread", 64, ANSWER, "an answer"),
+];
+const ECHO: Option<Transfer> = Some(Transfer::Echo);
+const ANSWER: Option<Transfer> = Some(Transfer::Answer);

@@ -41,8 +41,17 @@ pub(crate) struct Turn {
     pub(crate) window: Duration,
     /// What is made of the calls.
     pub(crate) measure: Measure,
-    /// Bytes of the body that is echoed meanwhile, again and again; 0 for none.
-    pub(crate) transfer: usize,
+    /// What is under way meanwhile, again and again.
+    pub(crate) transfer: Option<Transfer>,
+}
+
+/// A large body on the connection of the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Transfer {
+    /// There and back.
+    Echo,
+    /// Back, in answer to a few bytes.
+    Answer,
 }
 
 /// What the figure of a turn is.
@@ -68,7 +77,7 @@ impl Turn {
             in_flight: work.in_flight,
             window,
             measure,
-            transfer: 0,
+            transfer: None,
         }
     }
 }
@@ -148,9 +157,9 @@ async fn drive_erlang(server: &str, mut visitor: Visitor) -> anyhow::Result<()> 
 
 async fn closed_loop<C: Echo>(client: &C, turn: Turn) -> anyhow::Result<f64> {
     let is_over = Arc::<AtomicBool>::default();
-    let transfers = (turn.transfer > 0).then(|| {
+    let transfers = turn.transfer.map(|transfer| {
         let (client, is_over) = (client.clone(), Arc::clone(&is_over));
-        tokio::spawn(transfers(client, turn.transfer, is_over))
+        tokio::spawn(transfers(client, transfer, is_over))
     });
     let start = Instant::now();
     let mut callers = JoinSet::new();
@@ -209,16 +218,19 @@ async fn time_calls<C: Echo>(client: &C, turn: &Turn, start: Instant) -> anyhow:
     Ok(Calls { count, timed })
 }
 
-/// Echoes a large body, one after the other, until it is over.
+/// Makes one transfer after the other, until it is over.
 async fn transfers<C: Echo>(
     client: C,
-    size: usize,
+    transfer: Transfer,
     is_over: Arc<AtomicBool>,
 ) -> anyhow::Result<()> {
-    let body = body(size);
+    let body = body(TRANSFER);
     while !is_over.load(Ordering::Relaxed) {
-        let length = client.echo(body.clone()).await?;
-        ensure!(length == size, "{length} bytes came back of {size}");
+        let length = match transfer {
+            Transfer::Echo => client.echo(body.clone()).await?,
+            Transfer::Answer => client.fetch(TRANSFER).await?,
+        };
+        ensure!(length == TRANSFER, "{length} bytes came of {TRANSFER}");
     }
     Ok(())
 }
@@ -245,3 +257,5 @@ const SOON: Duration = Duration::from_secs(15);
 const TOO_LONG: Duration = Duration::from_secs(10);
 /// Calls of one turn that are timed, at most.
 const SAMPLES: usize = 50_000;
+/// Bytes of a transfer, each way that it has.
+const TRANSFER: usize = 4 << 20;

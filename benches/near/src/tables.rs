@@ -94,7 +94,7 @@ fn column(work: Work) -> String {
 }
 
 /// Nothing is shown of what was not measured.
-fn shown(figure: Figure, text: String) -> String {
+pub(crate) fn shown(figure: Figure, text: String) -> String {
     if figure.is_known() {
         text
     } else {
