@@ -19,8 +19,10 @@ use crate::{
 /// Small calls of all sides, alone and beside a transfer.
 #[derive(Clone, Debug)]
 pub struct Beside {
-    work: Work,
+    pub(crate) work: Work,
     sides: Vec<Side>,
+    /// Who failed, and why.
+    pub(crate) failed: Vec<(Side, String)>,
     /// What one call in a hundred exceeds, in microseconds, alone and beside each kind of transfer.
     rounds: Rounds<(Side, Option<Transfer>)>,
 }
@@ -44,13 +46,15 @@ impl Beside {
             !unable.contains(side)
         };
         let mut sides: Vec<Side> = bench.sides().filter(takes_part).filter(is_able).collect();
+        let mut failed = Vec::new();
         let mut reached = Vec::new();
         for _ in 0..=effort.rounds {
             let mut values = Vec::new();
-            for side in sides.clone() {
+            for &side in &sides {
                 for transfer in [None, ECHO, ANSWER] {
                     // Only fly-rpc has a function with a large answer.
-                    if transfer == ANSWER && side != Side::OURS {
+                    let is_served = transfer != ANSWER || side == Side::OURS;
+                    if !is_served || has_failed(&failed, side) {
                         continue;
                     }
                     let turn = Turn {
@@ -60,7 +64,7 @@ impl Beside {
                     };
                     match bench.turn(side, turn).await {
                         Ok(value) => values.push(((side, transfer), value)),
-                        Err(_) => sides.retain(|other| *other != side),
+                        Err(reason) => failed.push((side, format!("{reason:#}"))),
                     }
                 }
             }
@@ -71,7 +75,7 @@ impl Beside {
         for values in reached.into_iter().skip(1) {
             rounds.begin();
             for ((side, transfer), value) in values {
-                if sides.contains(&side) {
+                if !has_failed(&failed, side) {
                     rounds.note((side, transfer), value);
                 }
             }
@@ -79,6 +83,7 @@ impl Beside {
         Self {
             work,
             sides,
+            failed,
             rounds,
         }
     }
@@ -97,6 +102,10 @@ impl Beside {
             table.row(row);
         }
     }
+}
+
+fn has_failed(failed: &[(Side, String)], side: Side) -> bool {
+    failed.iter().any(|(other, _)| *other == side)
 }
 
 impl Near {

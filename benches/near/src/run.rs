@@ -116,6 +116,11 @@ async fn on_runtime(
             for in_flight in IN_FLIGHT {
                 eprintln!("near: beside a transfer, c={in_flight}, {runtime}");
                 let beside = Beside::measure(&bench, runtime, in_flight, &effort).await;
+                let failed = beside.failed.iter().map(|(side, reason)| {
+                    let reason = format!("beside a transfer: {reason}");
+                    missing(Some(*side), Some(beside.work), reason)
+                });
+                near.missing.extend(failed);
                 near.beside.push(beside);
             }
         }
