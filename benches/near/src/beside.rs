@@ -45,7 +45,7 @@ impl Beside {
             let unable = [Peer::Erpc, Peer::Udp].map(Side::Bytes);
             !unable.contains(side)
         };
-        let mut sides: Vec<Side> = bench.sides().filter(takes_part).filter(is_able).collect();
+        let sides: Vec<Side> = bench.sides().filter(takes_part).filter(is_able).collect();
         let mut failed = Vec::new();
         let mut reached = Vec::new();
         for _ in 0..=effort.rounds {
