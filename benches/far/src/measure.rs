@@ -30,8 +30,8 @@ pub struct Far {
 
 /// Measures on the best link that this machine can have.
 ///
-/// A run takes the time that it takes, so of the effort only the extent counts: everything three
-/// times, or fly-rpc alone and once.
+/// A run takes the time that it takes, so of the effort only the extent counts: everybody, three times if
+/// there is time, or fly-rpc alone and once.
 ///
 /// # Errors
 /// If there is no link at all. A peer that fails is noted instead, and has no figure.
@@ -76,14 +76,14 @@ struct Extent {
 impl Extent {
     fn of(effort: Effort) -> Self {
         let smoke = effort.calls < 100;
-        let (warm_up, calls) = if smoke { (100, 300) } else { (2_000, 10_000) };
+        let (warm_up, calls) = if smoke { (100, 300) } else { (2_000, 8_000) };
         Self {
             // The bare datagram takes one call at a time, and is never sent again.
             peers: match effort.whole {
                 true => Peer::ALL.into_iter().filter(|p| *p != Peer::Udp).collect(),
                 false => vec![Peer::FlyRpc],
             },
-            rounds: if effort.whole { 3 } else { 1 },
+            rounds: if effort.slow { 3 } else { 1 },
             load: Load {
                 rate: RATE,
                 size: SIZE,
@@ -197,11 +197,11 @@ impl Taken {
             (P90_AT_A_HUNDREDTH, self.figure(peer, 10_000, 0.9)),
             (P99_AT_A_HUNDREDTH, self.figure(peer, 10_000, 0.99)),
         ];
-        judged
-            .into_iter()
-            .filter(|(_, figure)| figure.is_known())
-            .map(|(promise, figure)| promise.verdict(&figure))
-            .collect()
+        let judge = |(promise, figure): (Promise, Figure)| match self.failed.get(&peer) {
+            Some(reason) => promise.missing(reason),
+            None => promise.verdict(&figure),
+        };
+        judged.into_iter().map(judge).collect()
     }
 
     fn plot(&self, peers: &[Peer]) -> String {

@@ -13,16 +13,29 @@ pub struct Effort {
     pub window: Duration,
     /// False if only what a promise is about is wanted.
     pub whole: bool,
+    /// True if also what takes minutes for a single figure is wanted.
+    pub slow: bool,
 }
 
 impl Effort {
     /// Everything, as the tables want it.
     pub const fn long() -> Self {
         Self {
-            rounds: 9,
+            rounds: 5,
             calls: 2_000,
-            window: Duration::from_secs(1),
+            window: Duration::from_millis(250),
             whole: true,
+            slow: false,
+        }
+    }
+
+    /// One part by itself, which may take its time.
+    pub const fn thorough() -> Self {
+        Self {
+            rounds: 9,
+            window: Duration::from_millis(400),
+            slow: true,
+            ..Self::long()
         }
     }
 
@@ -31,8 +44,9 @@ impl Effort {
         Self {
             rounds: 5,
             calls: 1_000,
-            window: Duration::from_millis(500),
+            window: Duration::from_millis(300),
             whole: false,
+            slow: false,
         }
     }
 
@@ -43,6 +57,7 @@ impl Effort {
             calls: 20,
             window: Duration::from_millis(20),
             whole: false,
+            slow: false,
         }
     }
 
@@ -55,6 +70,7 @@ impl Effort {
                 calls: 100,
                 window: Duration::from_millis(400),
                 whole: true,
+                slow: false,
             }
         } else {
             Self::smoke()

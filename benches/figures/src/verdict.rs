@@ -61,17 +61,29 @@ impl Promise {
         Verdict {
             promise: *self,
             figure: *figure,
+            missing: None,
+        }
+    }
+
+    /// That nothing was measured of it, for this reason.
+    pub fn missing(&self, reason: impl Into<String>) -> Verdict {
+        Verdict {
+            missing: Some(reason.into()),
+            ..self.verdict(&Figure::of([]))
         }
     }
 }
 
-/// A promise beside what was measured. Shown as one line that begins with `PASS` or `SHORT`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A promise beside what was measured. Shown as one line that begins with `PASS` or `SHORT`, or with a
+/// dash if nothing was.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// What was promised.
     pub promise: Promise,
     /// What was measured.
     pub figure: Figure,
+    /// Why nothing was measured, if that is known.
+    pub missing: Option<String>,
 }
 
 impl Verdict {
@@ -84,21 +96,30 @@ impl Verdict {
         }
     }
 
-    /// `PASS` or `SHORT`.
+    /// `PASS` or `SHORT`; a dash if nothing was measured.
     pub fn word(&self) -> &'static str {
-        if self.is_kept() { "PASS" } else { "SHORT" }
+        match self.figure.is_known() {
+            false => "–",
+            true if self.is_kept() => "PASS",
+            true => "SHORT",
+        }
+    }
+
+    /// What was measured, or why nothing was.
+    pub fn measured(&self) -> String {
+        match &self.missing {
+            _ if self.figure.is_known() => self.figure.to_string(),
+            Some(reason) => format!("not measured ({reason})"),
+            None => "not measured".to_owned(),
+        }
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { promise, figure } = self;
-        let word = self.word();
-        write!(
-            f,
-            "{word:<5} {figure:.2} of {} {}",
-            promise.bound, promise.what
-        )
+        let (word, measured) = (self.word(), self.measured());
+        let Promise { what, bound } = self.promise;
+        write!(f, "{word:<5} {measured} of {bound} {what}")
     }
 }
 
@@ -136,6 +157,11 @@ mod tests {
         let nothing = Figure::of([]);
         assert!(!Promise::at_most(1.0, "a").verdict(&nothing).is_kept());
         assert!(!Promise::at_least(1.0, "a").verdict(&nothing).is_kept());
+        let reason = Promise::at_least(1.0, "a").missing("no root").to_string();
+        assert!(
+            reason.starts_with('–') && reason.contains("no root"),
+            "{reason}"
+        );
         let enough = Figure::once(2.0);
         assert!(Promise::at_least(2.0, "a").verdict(&enough).is_kept());
     }

@@ -1,6 +1,12 @@
 //! A connected client of any peer, as a task that makes closed loops of calls when it is told to.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 use bench_figures::median_of;
@@ -11,6 +17,8 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
+
+use crate::scenario::Work;
 
 /// The task, from outside. It ends, and its connection with it, when this is dropped.
 #[derive(Debug)]
@@ -31,6 +39,51 @@ pub(crate) struct Turn {
     pub(crate) in_flight: usize,
     /// How long calls are begun.
     pub(crate) window: Duration,
+    /// What is made of the calls.
+    pub(crate) measure: Measure,
+    /// What is under way meanwhile, again and again.
+    pub(crate) transfer: Option<Transfer>,
+}
+
+/// A large body on the connection of the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Transfer {
+    /// There and back.
+    Echo,
+    /// Back, in answer to a few bytes.
+    Answer,
+}
+
+/// What the figure of a turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// Calls a second.
+    Rate,
+    /// The median call, in microseconds.
+    Median,
+    /// What only one call in a hundred exceeds, in microseconds.
+    Tail,
+}
+
+impl Turn {
+    /// For a cell of the tables.
+    pub(crate) fn new(work: Work, window: Duration) -> Self {
+        let measure = match work.is_latency() {
+            true => Measure::Median,
+            false => Measure::Rate,
+        };
+        Self {
+            body: body(work.size),
+            in_flight: work.in_flight,
+            window,
+            measure,
+            transfer: None,
+        }
+    }
+}
+
+fn body(size: usize) -> Bytes {
+    (0..=u8::MAX).cycle().take(size).collect()
 }
 
 impl Driver {
@@ -103,43 +156,92 @@ async fn drive_erlang(server: &str, mut visitor: Visitor) -> anyhow::Result<()> 
 }
 
 async fn closed_loop<C: Echo>(client: &C, turn: Turn) -> anyhow::Result<f64> {
+    let is_over = Arc::<AtomicBool>::default();
+    let transfers = turn.transfer.map(|transfer| {
+        let (client, is_over) = (client.clone(), Arc::clone(&is_over));
+        tokio::spawn(transfers(client, transfer, is_over))
+    });
     let start = Instant::now();
     let mut callers = JoinSet::new();
     for _ in 0..turn.in_flight {
         let (client, turn) = (client.clone(), turn.clone());
-        if turn.in_flight == 1 {
-            callers.spawn(async move { median_call(&client, &turn, start).await });
-        } else {
-            callers.spawn(async move { count_calls(&client, &turn, start).await });
-        }
+        callers.spawn(async move {
+            match turn.measure {
+                Measure::Rate => count_calls(&client, &turn, start).await,
+                Measure::Median | Measure::Tail => time_calls(&client, &turn, start).await,
+            }
+        });
     }
-    let mut sum = 0.0;
+    let mut calls = Calls::default();
     while let Some(caller) = callers.join_next().await {
-        sum += caller??;
+        let more = caller??;
+        calls.count += more.count;
+        calls.timed.extend(more.timed);
     }
-    Ok(match turn.in_flight {
-        1 => sum,
-        _ => sum / start.elapsed().as_secs_f64(),
+    let took = start.elapsed();
+    is_over.store(true, Ordering::Relaxed);
+    if let Some(transfers) = transfers {
+        transfers.await??;
+    }
+    Ok(match turn.measure {
+        Measure::Rate => calls.count as f64 / took.as_secs_f64(),
+        Measure::Median => median_of(&mut calls.timed),
+        Measure::Tail => tail_of(&mut calls.timed),
     })
 }
 
-async fn count_calls<C: Echo>(client: &C, turn: &Turn, start: Instant) -> anyhow::Result<f64> {
-    let mut calls = 0.0;
+/// What callers did.
+#[derive(Debug, Default)]
+struct Calls {
+    count: usize,
+    /// What each took, as far as they are timed.
+    timed: Vec<Duration>,
+}
+
+async fn count_calls<C: Echo>(client: &C, turn: &Turn, start: Instant) -> anyhow::Result<Calls> {
+    let mut calls = Calls::default();
     while start.elapsed() < turn.window {
         call(client, turn).await?;
-        calls += 1.0;
+        calls.count += 1;
     }
     Ok(calls)
 }
 
-async fn median_call<C: Echo>(client: &C, turn: &Turn, start: Instant) -> anyhow::Result<f64> {
-    let mut samples = Vec::with_capacity(SAMPLES);
-    while start.elapsed() < turn.window && samples.len() < SAMPLES {
+async fn time_calls<C: Echo>(client: &C, turn: &Turn, start: Instant) -> anyhow::Result<Calls> {
+    let mut timed = Vec::with_capacity(SAMPLES / turn.in_flight);
+    while start.elapsed() < turn.window && timed.len() < timed.capacity() {
         let begun = Instant::now();
         call(client, turn).await?;
-        samples.push(begun.elapsed());
+        timed.push(begun.elapsed());
     }
-    Ok(median_of(&mut samples))
+    let count = timed.len();
+    Ok(Calls { count, timed })
+}
+
+/// Makes one transfer after the other, until it is over.
+async fn transfers<C: Echo>(
+    client: C,
+    transfer: Transfer,
+    is_over: Arc<AtomicBool>,
+) -> anyhow::Result<()> {
+    let body = body(TRANSFER);
+    while !is_over.load(Ordering::Relaxed) {
+        let length = match transfer {
+            Transfer::Echo => client.echo(body.clone()).await?,
+            Transfer::Answer => client.fetch(TRANSFER).await?,
+        };
+        ensure!(length == TRANSFER, "{length} bytes came of {TRANSFER}");
+    }
+    Ok(())
+}
+
+/// What one call in a hundred exceeds, in microseconds.
+fn tail_of(samples: &mut [Duration]) -> f64 {
+    samples.sort_unstable();
+    let at = samples.len() * 99 / 100;
+    samples
+        .get(at)
+        .map_or(f64::NAN, |tail| tail.as_secs_f64() * 1e6)
 }
 
 async fn call<C: Echo>(client: &C, turn: &Turn) -> anyhow::Result<()> {
@@ -154,4 +256,7 @@ const SOON: Duration = Duration::from_secs(15);
 /// Beyond its window, a turn that takes this long hangs.
 const TOO_LONG: Duration = Duration::from_secs(10);
 /// Calls of one turn that are timed, at most.
-const SAMPLES: usize = 20_000;
+const SAMPLES: usize = 50_000;
+/// Bytes of a transfer, each way that it has: 4 MiB with its encoding, the most that fly-rpc takes
+/// unless its limits are raised.
+const TRANSFER: usize = (4 << 20) - 16;

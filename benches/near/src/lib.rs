@@ -5,7 +5,9 @@
 //! processes live through the whole run, and idle ones do nothing. A peer that fails is named with
 //! its reason, and has no figure.
 
+mod beside;
 mod driver;
+mod missing;
 mod placement;
 mod program;
 mod run;
@@ -15,6 +17,8 @@ mod side;
 mod tables;
 mod targets;
 
+pub use beside::Beside;
+pub use missing::Missing;
 pub use placement::Placement;
 pub use program::program;
 pub use run::{Cell, Near, measure};

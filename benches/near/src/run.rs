@@ -6,10 +6,11 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, bail};
 use bench_figures::{Effort, Figure, Rounds, Runtime};
 use bench_peers::Peer;
-use bytes::Bytes;
 
 use crate::{
+    beside::{Beside, IN_FLIGHT},
     driver::{Driver, Turn},
+    missing::Missing,
     placement::{Cores, Placement},
     scenario::{Scenario, Work, scenarios},
     server::Server,
@@ -22,7 +23,9 @@ pub struct Near {
     /// What was measured, scenario by scenario.
     pub cells: Vec<Cell>,
     /// Who has no figure, where, and for which reason.
-    pub missing: Vec<String>,
+    pub missing: Vec<Missing>,
+    /// Small calls beside a transfer, on each runtime.
+    pub beside: Vec<Beside>,
 }
 
 /// What the sides reached in one scenario.
@@ -64,6 +67,7 @@ pub fn measure(effort: &Effort, runtimes: &[Runtime], only: &[Peer]) -> anyhow::
         let part = runtime.block_on(run)?;
         near.cells.extend(part.cells);
         near.missing.extend(part.missing);
+        near.beside.extend(part.beside);
     }
     Ok(near)
 }
@@ -77,19 +81,26 @@ async fn on_runtime(
     let mut near = Near::default();
     for together in wanted.chunk_by(|one, next| one.work.placement == next.work.placement) {
         let placement = together[0].work.placement;
+        let missing = |side, work, reason| Missing {
+            side,
+            runtime,
+            placement,
+            work,
+            reason,
+        };
         let mut bench = match cores.place(placement) {
             Ok(servers) => Bench::new(runtime, Some(servers)),
             Err(_) if placement == Placement::Anywhere => Bench::new(runtime, None),
             Err(reason) => {
-                let missing = format!("all, {runtime}, {placement}: {reason:#}");
-                near.missing.push(missing);
+                near.missing
+                    .push(missing(None, None, format!("{reason:#}")));
                 continue;
             }
         };
         for side in together.iter().flat_map(|scenario| &scenario.sides) {
             if let Err(reason) = bench.join(*side).await {
-                let missing = format!("{side}, {runtime}, {placement}: {reason:#}");
-                near.missing.push(missing);
+                let reason = format!("{reason:#}");
+                near.missing.push(missing(Some(*side), None, reason));
             }
         }
         for scenario in together {
@@ -97,9 +108,21 @@ async fn on_runtime(
             eprintln!("near: {work}");
             let (cell, failed) = bench.run(scenario.clone(), &effort).await;
             let failed = failed.into_iter();
-            let failed = failed.map(|(side, reason)| format!("{side}, {work}: {reason}"));
+            let failed = failed.map(|(side, reason)| missing(Some(side), Some(work), reason));
             near.missing.extend(failed);
             near.cells.push(cell);
+        }
+        if placement == Placement::Anywhere {
+            for in_flight in IN_FLIGHT {
+                eprintln!("near: beside a transfer, c={in_flight}, {runtime}");
+                let beside = Beside::measure(&bench, runtime, in_flight, &effort).await;
+                let failed = beside.failed.iter().map(|(side, reason)| {
+                    let reason = format!("beside a transfer: {reason}");
+                    missing(Some(*side), Some(beside.work), reason)
+                });
+                near.missing.extend(failed);
+                near.beside.push(beside);
+            }
         }
     }
     near
@@ -107,7 +130,7 @@ async fn on_runtime(
 
 /// The processes and connections of one runtime.
 #[derive(Debug)]
-struct Bench {
+pub(crate) struct Bench {
     runtime: Runtime,
     /// The servers' cores.
     cores: Option<String>,
@@ -149,15 +172,22 @@ impl Bench {
         Ok(())
     }
 
+    /// Everybody who is connected.
+    pub(crate) fn sides(&self) -> impl Iterator<Item = Side> {
+        let drivers = self.drivers.iter();
+        drivers.filter_map(|(side, driver)| driver.is_some().then_some(*side))
+    }
+
+    /// One turn of one of them.
+    pub(crate) async fn turn(&self, side: Side, turn: Turn) -> anyhow::Result<f64> {
+        let driver = self.drivers.get(&side).and_then(Option::as_ref);
+        driver.context("it is not connected")?.turn(turn).await
+    }
+
     /// All rounds of one scenario, and who failed in it.
     async fn run(&self, scenario: Scenario, effort: &Effort) -> (Cell, BTreeMap<Side, String>) {
         let (rounds, window) = plan(&scenario, effort);
-        let body: Bytes = (0..=u8::MAX).cycle().take(scenario.work.size).collect();
-        let turn = Turn {
-            body,
-            in_flight: scenario.work.in_flight,
-            window,
-        };
+        let turn = Turn::new(scenario.work, window);
         let mut reached = Vec::new();
         let mut failed = BTreeMap::new();
         // The first round warms everything up.

@@ -23,6 +23,7 @@ impl Near {
             let heading = format!("{}, {runtime} runtime", size_text(size));
             tables.push((heading, table(cells)));
         }
+        tables.extend(self.beside_tables());
         tables
     }
 
@@ -93,7 +94,7 @@ fn column(work: Work) -> String {
 }
 
 /// Nothing is shown of what was not measured.
-fn shown(figure: Figure, text: String) -> String {
+pub(crate) fn shown(figure: Figure, text: String) -> String {
     if figure.is_known() {
         text
     } else {

@@ -4,6 +4,7 @@ use bench_figures::{Promise, Runtime, Verdict};
 use bench_peers::Peer;
 
 use crate::{
+    missing::Missing,
     placement::Placement,
     run::Near,
     scenario::{LARGE, MIDDLE, SMALL, Work},
@@ -19,13 +20,25 @@ struct Target {
 }
 
 impl Near {
-    /// The verdict on each target. What was not measured is short, and its figure is not a number.
+    /// The verdict on each target. What was not measured says why.
     pub fn verdicts(&self) -> Vec<Verdict> {
         let verdict = |target: Target| {
             let ratio = self.ratio(target.work, target.ours, target.theirs);
-            target.promise.verdict(&ratio)
+            let sides = [target.ours, target.theirs];
+            match self.reason(target.work, &sides) {
+                Some(reason) if !ratio.is_known() => target.promise.missing(reason),
+                _ => target.promise.verdict(&ratio),
+            }
         };
-        targets().into_iter().map(verdict).collect()
+        let targets = targets().into_iter().map(verdict);
+        targets.chain(self.beside_verdicts()).collect()
+    }
+
+    /// Why one of these has no figure there.
+    pub(crate) fn reason(&self, work: Work, sides: &[Side]) -> Option<&str> {
+        let mut missing = self.missing.iter();
+        let reason = |missing: &&Missing| missing.explains(work, sides);
+        missing.find(reason).map(|missing| missing.reason.as_str())
     }
 }
 

@@ -14,6 +14,10 @@ fn main() -> anyhow::Result<()> {
         _ => Effort::long(),
     };
     let runtime = tokio::runtime::Runtime::new().context("a runtime")?;
-    println!("{}", runtime.block_on(bench_node::measure(effort))?);
+    let scale = runtime.block_on(bench_node::measure(effort))?;
+    println!("{scale}");
+    for verdict in scale.verdicts() {
+        println!("{verdict}");
+    }
     Ok(())
 }

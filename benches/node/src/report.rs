@@ -30,7 +30,7 @@ impl Scale {
             .ok()
     }
 
-    /// The promises about one node, for what was measured.
+    /// The promises about one node.
     pub fn verdicts(&self) -> Vec<Verdict> {
         let most = self.resolution.iter().map(|choice| choice.nodes).max();
         let slowest = self
@@ -38,11 +38,13 @@ impl Scale {
             .iter()
             .filter(|choice| Some(choice.nodes) == most)
             .max_by(|one, other| one.nanos.median.total_cmp(&other.nanos.median));
-        let choice = slowest.map(|slowest| CHOICE.verdict(&slowest.nanos));
-        let idle = self
-            .crowd
-            .map(|crowd| IDLE.verdict(&Figure::once(crowd.per_peer / KIB)));
-        choice.into_iter().chain(idle).collect()
+        let choice = slowest.map_or(Figure::of([]), |slowest| slowest.nanos);
+        let idle = match (self.crowd, self.missing.first()) {
+            (Some(crowd), _) => IDLE.verdict(&Figure::once(crowd.per_peer / KIB)),
+            // What is missing first is what was to be measured first.
+            (None, reason) => IDLE.missing(reason.map_or("", String::as_str)),
+        };
+        vec![CHOICE.verdict(&choice), idle]
     }
 
     /// The cost of a choice against the nodes that are known.
@@ -156,9 +158,6 @@ impl fmt::Display for Scale {
         }
         for missing in &self.missing {
             writeln!(f, "not measured: {missing}")?;
-        }
-        for verdict in self.verdicts() {
-            writeln!(f, "{verdict}")?;
         }
         Ok(())
     }

@@ -18,6 +18,15 @@ pub trait Echo: Clone + Send + Sync + 'static {
     /// # Errors
     /// The framework's.
     fn echo(&self, body: Bytes) -> impl Future<Output = anyhow::Result<usize>> + Send;
+
+    /// Asks, in a few bytes, for an answer of this size; the length of what came. Only fly-rpc serves
+    /// it: the size of an answer is what its choice of a lane cannot know.
+    ///
+    /// # Errors
+    /// The framework's, or that it serves no such thing.
+    fn fetch(&self, _size: usize) -> impl Future<Output = anyhow::Result<usize>> + Send {
+        async { bail!("it serves echoes only") }
+    }
 }
 
 /// What is done with a client, whichever it is: a generic closure.

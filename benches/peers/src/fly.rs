@@ -44,6 +44,12 @@ async fn echo_plain(body: Vec<u8>) -> Vec<u8> {
     body
 }
 
+/// A large answer to a small request.
+#[region_rpc(@primary)]
+async fn produce(size: u32) -> Bytes {
+    vec![7; size as usize].into()
+}
+
 pub(crate) async fn serve(listen: IpAddr) -> anyhow::Result<Served> {
     let secret = ClusterSecret::generate();
     let node = Node::builder()
@@ -88,6 +94,11 @@ impl Echo for Client {
                 echo_plain_on_primary(body).via(&self.caller.0).await?.len()
             }
         })
+    }
+
+    async fn fetch(&self, size: usize) -> anyhow::Result<usize> {
+        let size = u32::try_from(size)?;
+        Ok(produce_on_primary(size).via(&self.caller.0).await?.len())
     }
 }
 

@@ -10,7 +10,8 @@ use crate::{
     source::{Variant, program},
 };
 
-/// Builds everything, in turns. The short form has nothing to say: no promise is about this.
+/// Builds everything, in turns; the largest programs only if there is time. The short form has nothing
+/// to say: no promise is about this.
 ///
 /// # Errors
 /// The compiler's words, and the file system's.
@@ -26,10 +27,15 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Price> {
         project.prepare(profile).await?;
     }
     let prepared = begun.elapsed();
-    for functions in SIZES {
+    let largest = if effort.slow { SIZES[2] } else { SIZES[1] };
+    for functions in SIZES.into_iter().filter(|size| *size <= largest) {
         for profile in Profile::ALL {
             // The small ones are quick and need more rounds to tell them from noise.
-            let rounds = if functions == SIZES[2] { 1 } else { ROUNDS };
+            let rounds = if functions == SIZES[2] {
+                1
+            } else {
+                ROUNDS.min(effort.rounds)
+            };
             let mut builds: Vec<(Variant, Vec<f64>, u64, Option<u64>)> = Variant::ALL
                 .map(|variant| (variant, Vec::new(), 0, None))
                 .into();

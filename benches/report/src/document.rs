@@ -10,17 +10,26 @@ use anyhow::Context;
 /// The document, read.
 #[derive(Debug)]
 pub(crate) struct Document {
-    root: PathBuf,
     text: String,
+    /// Where it is written to, and its plots below.
+    target: PathBuf,
 }
 
 impl Document {
     /// That of the repository which this program was built from.
     pub(crate) fn open() -> anyhow::Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let path = root.join(NAME);
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let path = target.join(NAME);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        Ok(Self { root, text })
+        Ok(Self { text, target })
+    }
+
+    /// The same, to be written where nobody takes its figures for any.
+    pub(crate) fn for_trial() -> anyhow::Result<Self> {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/smoke");
+        fs::create_dir_all(&target)?;
+        let Self { text, .. } = Self::open()?;
+        Ok(Self { text, target })
     }
 
     /// Puts `content` between the markers of this name.
@@ -32,7 +41,7 @@ impl Document {
 
     /// Writes plots beside the benches.
     pub(crate) fn draw(&self, plots: &[(&str, String)]) -> anyhow::Result<()> {
-        let directory = self.root.join("benches/plots");
+        let directory = self.target.join("benches/plots");
         fs::create_dir_all(&directory)?;
         for (name, plot) in plots {
             fs::write(directory.join(format!("{name}.svg")), plot)?;
@@ -42,7 +51,8 @@ impl Document {
 
     /// Writes it back.
     pub(crate) fn save(&self) -> anyhow::Result<()> {
-        Ok(fs::write(self.root.join(NAME), &self.text)?)
+        let path = self.target.join(NAME);
+        fs::write(&path, &self.text).with_context(|| path.display().to_string())
     }
 }
 
@@ -73,7 +83,9 @@ mod tests {
     #[test]
     fn the_document_has_a_place_for_every_part() -> anyhow::Result<()> {
         let mut document = Document::open()?;
-        for name in ["targets", "machine", "near", "far", "node", "price"] {
+        for name in [
+            "targets", "machine", "losses", "near", "far", "node", "price",
+        ] {
             document.replace(name, "")?;
         }
         Ok(())

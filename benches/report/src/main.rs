@@ -4,16 +4,18 @@
 //! Every process that takes part in a measurement is this program, started once more.
 
 mod document;
-mod local;
 mod machine;
 mod section;
 
-use std::env;
+use std::{env, time::Instant};
 
 use anyhow::{Context, bail};
 use bench_figures::Effort;
 
-use crate::{document::Document, section::Section};
+use crate::{
+    document::Document,
+    section::{Found, Section},
+};
 
 fn main() -> anyhow::Result<()> {
     if bench_near::serve_if_asked()?
@@ -25,15 +27,26 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["short"] => short(&Section::ALL),
         ["short", ref names @ ..] => short(&named(names)?),
-        ["all"] => whole(&Section::ALL),
+        ["smoke", ref names @ ..] => {
+            // Everything is tried, and nothing is worth keeping.
+            let effort = Effort {
+                whole: true,
+                ..Effort::smoke()
+            };
+            whole(Document::for_trial()?, &named(names)?, effort)
+        }
+        ["all"] => whole(Document::open()?, &Section::ALL, Effort::long()),
         [] => bail!(USAGE),
-        ref names => whole(&named(names)?),
+        ref names => whole(Document::open()?, &named(names)?, Effort::thorough()),
     }
 }
 
+/// These parts, or all of them if none is named.
 fn named(names: &[&str]) -> anyhow::Result<Vec<Section>> {
+    if names.is_empty() {
+        return Ok(Section::ALL.to_vec());
+    }
     let find = |name: &&str| {
         let mut all = Section::ALL.into_iter();
         let section = all.find(|section| section.name() == *name);
@@ -44,7 +57,7 @@ fn named(names: &[&str]) -> anyhow::Result<Vec<Section>> {
 
 /// The targets alone, printed.
 fn short(sections: &[Section]) -> anyhow::Result<()> {
-    let measure = |section: &Section| section.measure(Effort::short());
+    let measure = |section: &Section| measured(*section, Effort::short());
     let found: Vec<_> = sections.iter().map(measure).collect();
     println!("{}", section::targets(&found));
     for note in found.iter().flat_map(|one| &one.notes) {
@@ -54,14 +67,15 @@ fn short(sections: &[Section]) -> anyhow::Result<()> {
 }
 
 /// These sections as a whole, printed and written down.
-fn whole(sections: &[Section]) -> anyhow::Result<()> {
-    let mut document = Document::open()?;
+fn whole(mut document: Document, sections: &[Section], effort: Effort) -> anyhow::Result<()> {
     let mut all = Vec::new();
     for section in sections {
-        let found = section.measure(Effort::long());
+        let found = measured(*section, effort);
         println!("{}", found.text);
         document.replace(section.name(), &found.text)?;
         document.draw(&found.plots)?;
+        // What is measured is not lost with what is not.
+        document.save()?;
         all.push(found);
     }
     let targets = section::targets(&all);
@@ -69,8 +83,18 @@ fn whole(sections: &[Section]) -> anyhow::Result<()> {
     if sections.len() == Section::ALL.len() {
         document.replace("targets", &targets.to_string())?;
         document.replace("machine", &machine::description())?;
+        document.replace("losses", &section::losses(&all))?;
     }
     document.save()
 }
 
-const USAGE: &str = "bench short [PART…] | all | PART…, where a PART is near, far, node or price";
+fn measured(section: Section, effort: Effort) -> Found {
+    let begun = Instant::now();
+    let found = section.measure(effort);
+    let took = begun.elapsed().as_secs();
+    eprintln!("{}: {took} s", section.name());
+    found
+}
+
+const USAGE: &str =
+    "bench all | PART… | short [PART…] | smoke [PART…], where a PART is near, far, node or price";

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use bench_figures::{Align, Effort, Runtime, Table, Verdict};
+use bench_figures::{Align, Effort, Promise, Runtime, Table, Verdict};
+use bench_micro::beyond_the_function;
+use bench_near::Missing;
 use tokio::runtime;
-
-use crate::local;
 
 /// A part of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +66,25 @@ impl Section {
 
 /// All targets in one table.
 pub(crate) fn targets(all: &[Found]) -> Table {
+    table(all.iter().flat_map(|found| &found.verdicts))
+}
+
+/// Those that are not kept, as markdown.
+pub(crate) fn losses(all: &[Found]) -> String {
+    let verdicts = all.iter().flat_map(|found| &found.verdicts);
+    let is_lost = |verdict: &&Verdict| verdict.figure.is_known() && !verdict.is_kept();
+    let table = table(verdicts.filter(is_lost));
+    match table.is_empty() {
+        true => "Nowhere that this run looked.".to_owned(),
+        false => table.to_string(),
+    }
+}
+
+fn table<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Table {
     let mut table = Table::new(["verdict", "measured", "asked", "what"]).align(3, Align::Left);
-    for verdict in all.iter().flat_map(|found| &found.verdicts) {
-        let (word, figure) = if verdict.figure.is_known() {
-            (verdict.word(), verdict.figure.to_string())
-        } else {
-            ("–", "not measured".to_owned())
-        };
-        let asked = verdict.promise.bound.to_string();
-        table.row([word, &figure, &asked, verdict.promise.what]);
+    for verdict in verdicts {
+        let (measured, asked) = (verdict.measured(), verdict.promise.bound.to_string());
+        table.row([verdict.word(), &measured, &asked, verdict.promise.what]);
     }
     table
 }
@@ -89,7 +99,7 @@ fn near(effort: Effort) -> anyhow::Result<Found> {
         text,
         verdicts: near.verdicts(),
         plots: near.plots(),
-        notes: near.missing,
+        notes: near.missing.iter().map(Missing::to_string).collect(),
     })
 }
 
@@ -110,13 +120,14 @@ fn far(effort: Effort) -> anyhow::Result<Found> {
 fn node(effort: Effort) -> anyhow::Result<Found> {
     let runtime = runtime()?;
     let mut found = Found::default();
-    match runtime.block_on(local::measure(effort)) {
-        Ok(verdict) => {
-            let _ = writeln!(found.text, "{verdict}\n");
-            found.verdicts.push(verdict);
+    let local = match runtime.block_on(beyond_the_function(effort)) {
+        Ok(figure) => {
+            let _ = writeln!(found.text, "{LOCAL}: {figure:.0} ns.\n");
+            Promise::LOCAL.verdict(&figure)
         }
-        Err(reason) => found.notes.push(format!("a local call: {reason:#}")),
-    }
+        Err(reason) => Promise::LOCAL.missing(format!("{reason:#}")),
+    };
+    found.verdicts.push(local);
     let scale = runtime.block_on(bench_node::measure(effort))?;
     found.text.push_str(&scale.to_string());
     found.verdicts.extend(scale.verdicts());
@@ -137,3 +148,5 @@ fn price(effort: Effort) -> anyhow::Result<Found> {
 fn runtime() -> anyhow::Result<runtime::Runtime> {
     Ok(runtime::Builder::new_multi_thread().enable_all().build()?)
 }
+
+const LOCAL: &str = "A call that stays in its process takes, beyond the function itself";
