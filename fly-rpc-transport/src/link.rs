@@ -3,6 +3,7 @@
 //! The hello has been exchanged before a link exists, so a link always knows who is at the other
 //! end, where, and what it serves.
 
+mod calls;
 mod life;
 
 use std::{
@@ -13,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use quinn::{Connection, SendStream};
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
     counters::Counters,
-    lane::{CallerLane, LaneSet, NotSent, PendingCall, serve_lane},
+    lane::{LaneSet, NotSent, serve_lane},
     limits::Limits,
     lock::{read, write},
     name::{NodeId, Region},
@@ -32,7 +32,7 @@ use crate::{
     service::Service,
     tie_break::Standing,
     watch,
-    wire::{Catalogue, HalfRead, Hello, RequestHead},
+    wire::{Catalogue, HalfRead, Hello},
 };
 
 /// A connection to a node that has introduced itself.
@@ -47,7 +47,6 @@ pub struct Link {
     limits: Arc<Limits>,
     counters: Arc<Counters>,
     lanes: LaneSet,
-    reactor: Reactor,
     control: ControlSender,
     serving: Arc<AtomicUsize>,
     half_read: Arc<HalfRead>,
@@ -133,7 +132,6 @@ impl Link {
                 Arc::clone(&limits),
                 Arc::clone(&counters),
             ),
-            reactor: reactor.clone(),
             half_read: HalfRead::new(limits.partial_frames),
             offences: Offences::new(Instant::now()),
             limits,
@@ -257,97 +255,6 @@ impl Link {
             }
             _ => None,
         }
-    }
-
-    /// Sends a request whose answer will be small, waiting for a lane if it has to.
-    ///
-    /// # Cancel safety
-    /// Nothing is sent before this returns.
-    ///
-    /// # Errors
-    /// [`SendRefused`]; nothing of the request left this process.
-    pub async fn call(
-        &self,
-        head: &RequestHead<'_>,
-        arguments: &Bytes,
-        due: Instant,
-    ) -> Result<PendingCall, SendRefused> {
-        match self.call_now(head, arguments, 0, due) {
-            Some(sent) => sent,
-            None => self.call_with_room(head, arguments, 0, due).await,
-        }
-    }
-
-    /// Sends a request on a lane that suits its size, that of the answer which is expected (bytes),
-    /// and the distance; `None` if there is none with room. What is left until it is `due` is taken
-    /// right before it is queued.
-    pub fn call_now(
-        &self,
-        head: &RequestHead<'_>,
-        arguments: &Bytes,
-        answer: usize,
-        due: Instant,
-    ) -> Option<Result<PendingCall, SendRefused>> {
-        if self.in_flight() >= self.limits.pending_calls {
-            return Some(Err(SendRefused::Full));
-        }
-        let size = arguments.len().max(answer);
-        match self.lanes.lane_now(size, self.round_trip()) {
-            Ok(lane) => Some(self.call_on(&lane?, head, arguments, due)),
-            Err(refused) => Some(Err(refused.into())),
-        }
-    }
-
-    /// The same, once there is one.
-    ///
-    /// # Cancel safety
-    /// Nothing is sent before this returns.
-    ///
-    /// # Errors
-    /// [`SendRefused`]; nothing of the request left this process.
-    pub async fn call_with_room(
-        &self,
-        head: &RequestHead<'_>,
-        arguments: &Bytes,
-        answer: usize,
-        due: Instant,
-    ) -> Result<PendingCall, SendRefused> {
-        let size = arguments.len().max(answer);
-        let lane = self.lanes.lane(size, self.round_trip()).await?;
-        self.call_on(&lane, head, arguments, due)
-    }
-
-    /// As [`call`](Self::call), but the peer is told that `remaining` is left, whatever is: for
-    /// tests of the other end.
-    ///
-    /// # Errors
-    /// [`SendRefused`].
-    #[doc(hidden)]
-    pub async fn call_that_claims(
-        &self,
-        head: &RequestHead<'_>,
-        arguments: &Bytes,
-        due: Instant,
-        remaining: Duration,
-    ) -> Result<PendingCall, SendRefused> {
-        let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
-        Ok(lane.call(head, arguments, due, remaining)?)
-    }
-
-    fn call_on(
-        &self,
-        lane: &Arc<CallerLane>,
-        head: &RequestHead<'_>,
-        arguments: &Bytes,
-        due: Instant,
-    ) -> Result<PendingCall, SendRefused> {
-        let remaining = due.saturating_duration_since(Instant::now());
-        if remaining < LEAST {
-            return Err(SendRefused::Late);
-        }
-        let pending = lane.call(head, arguments, due, remaining)?;
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        Ok(pending)
     }
 
     /// The memory of requests that are half-read on this link.
@@ -507,7 +414,7 @@ impl Link {
                 let most = quic::streams(self.limits.lanes);
                 self.connection.set_max_concurrent_bi_streams(most);
             }
-            self.reactor.spawn(serve_lane(
+            tokio::spawn(serve_lane(
                 Arc::clone(self),
                 Arc::clone(&service),
                 send,
@@ -538,10 +445,6 @@ impl From<NotSent> for SendRefused {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
-
-/// The least time that a request can name (PROTOCOL.md, *Request*): with less it would be refused,
-/// and the refusal might come too late to say that nothing ran.
-const LEAST: Duration = Duration::from_micros(1);
 
 /// Time beyond the longest deadline after which a retired connection is closed: the last answer and
 /// both *done* are on their way.

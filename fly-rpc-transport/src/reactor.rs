@@ -1,10 +1,11 @@
-//! One task for each connection: QUIC's own driver, the control stream and every lane are polled by
-//! it, one after the other.
+//! One task for each connection: QUIC's own driver, the control stream and the lanes that this node
+//! opened are polled by it, one after the other.
 //!
 //! They share the connection's lock and wake each other at every packet. As tasks of their own, the
 //! workers of a runtime would poll them beside each other, wait for that lock and wake each other's
-//! threads for work that takes a microsecond. What runs for long, or waits, belongs in a task of its
-//! own: handlers get one, callers have theirs. A runtime of one thread polls one thing at a time
+//! threads for work that takes a microsecond. What runs an application's functions has no place here:
+//! one that keeps its thread must not keep the connection. Lanes that are served have tasks of their
+//! own, and so do handlers that wait. A runtime of one thread polls one thing at a time
 //! anyway: there each gets its task.
 
 use std::{

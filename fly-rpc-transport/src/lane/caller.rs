@@ -122,7 +122,7 @@ impl CallerLane {
         remaining: Duration,
     ) -> Result<PendingCall, NotSent> {
         let id = lock(&self.calls)
-            .insert(due)
+            .insert(due.into_std())
             .map_err(|rejected| match rejected {
                 Rejected::Ended => NotSent::Closed,
                 Rejected::Full => NotSent::Full,
@@ -161,9 +161,9 @@ impl CallerLane {
     /// Wakes the callers of calls that are due by `now`; returns when the next one is.
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
         let mut wakers = Vec::new();
-        let next = lock(&self.calls).expire(now, &mut wakers);
+        let next = lock(&self.calls).expire(now.into_std(), &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
-        next
+        next.map(Instant::from_std)
     }
 
     /// Takes no more calls; those in flight are still answered, or cancelled, and then the lane is

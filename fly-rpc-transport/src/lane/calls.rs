@@ -4,9 +4,10 @@
 //! lane (its upper bits count), so an answer that comes late for a call that was given up cannot be
 //! taken for another call's answer.
 
-use std::task::{Context, Poll, Waker};
-
-use tokio::time::Instant;
+use std::{
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
 
 use crate::wire::Response;
 

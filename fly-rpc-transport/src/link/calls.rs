@@ -1,0 +1,112 @@
+//! Sending requests on a link.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Link, SendRefused};
+use crate::{
+    lane::{CallerLane, PendingCall},
+    wire::RequestHead,
+};
+
+impl Link {
+    /// Sends a request whose answer will be small, waiting for a lane if it has to.
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before this returns.
+    ///
+    /// # Errors
+    /// [`SendRefused`]; nothing of the request left this process.
+    pub async fn call(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        due: Instant,
+    ) -> Result<PendingCall, SendRefused> {
+        match self.call_now(head, arguments, 0, due) {
+            Some(sent) => sent,
+            None => self.call_with_room(head, arguments, 0, due).await,
+        }
+    }
+
+    /// Sends a request on a lane that suits its size, that of the answer which is expected (bytes),
+    /// and the distance; `None` if there is none with room. What is left until it is `due` is taken
+    /// right before it is queued.
+    pub fn call_now(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        answer: usize,
+        due: Instant,
+    ) -> Option<Result<PendingCall, SendRefused>> {
+        if self.in_flight() >= self.limits.pending_calls {
+            return Some(Err(SendRefused::Full));
+        }
+        let size = arguments.len().max(answer);
+        match self.lanes.lane_now(size, self.round_trip()) {
+            Ok(lane) => Some(self.call_on(&lane?, head, arguments, due)),
+            Err(refused) => Some(Err(refused.into())),
+        }
+    }
+
+    /// The same, once there is one.
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before this returns.
+    ///
+    /// # Errors
+    /// [`SendRefused`]; nothing of the request left this process.
+    pub async fn call_with_room(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        answer: usize,
+        due: Instant,
+    ) -> Result<PendingCall, SendRefused> {
+        let size = arguments.len().max(answer);
+        let lane = self.lanes.lane(size, self.round_trip()).await?;
+        self.call_on(&lane, head, arguments, due)
+    }
+
+    /// As [`call`](Self::call), but the peer is told that `remaining` is left, whatever is: for
+    /// tests of the other end.
+    ///
+    /// # Errors
+    /// [`SendRefused`].
+    #[doc(hidden)]
+    pub async fn call_that_claims(
+        &self,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        due: Instant,
+        remaining: Duration,
+    ) -> Result<PendingCall, SendRefused> {
+        let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
+        Ok(lane.call(head, arguments, due, remaining)?)
+    }
+
+    fn call_on(
+        &self,
+        lane: &Arc<CallerLane>,
+        head: &RequestHead<'_>,
+        arguments: &Bytes,
+        due: Instant,
+    ) -> Result<PendingCall, SendRefused> {
+        let remaining = due.saturating_duration_since(Instant::now());
+        if remaining < LEAST {
+            return Err(SendRefused::Late);
+        }
+        let pending = lane.call(head, arguments, due, remaining)?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(pending)
+    }
+}
+
+/// The least time that a request can name (PROTOCOL.md, *Request*): with less it would be refused,
+/// and the refusal might come too late to say that nothing ran.
+const LEAST: Duration = Duration::from_micros(1);
