@@ -138,7 +138,7 @@ const LAYERS: [Layer; 9] = [
             "inventory",
             "is_primary",
         ],
-        but: "",
+        but: "type Target =",
     },
     Layer {
         // The hello tells where a node believes the primary to be; nothing here acts on it.
