@@ -5,8 +5,8 @@
 //! workers of a runtime would poll them beside each other, wait for that lock and wake each other's
 //! threads for work that takes a microsecond. What runs an application's functions has no place here:
 //! one that keeps its thread must not keep the connection. Lanes that are served have tasks of their
-//! own, and so do handlers that wait. A runtime of one thread polls one thing at a time
-//! anyway: there each gets its task.
+//! own, and so do handlers that wait. A runtime of one thread polls one thing at a time anyway: there
+//! each gets its task.
 
 use std::{
     cell::RefCell, fmt, future::Future, io, mem, net::UdpSocket, panic::AssertUnwindSafe, pin::Pin,
@@ -55,10 +55,8 @@ impl Reactor {
 
     /// Runs `connect`; the driver of the connection that it makes is polled here.
     pub(crate) fn adopt<T>(&self, connect: impl FnOnce() -> T) -> T {
-        ADOPTING.with(|adopting| adopting.replace(Some(self.clone())));
-        let connection = connect();
-        ADOPTING.with(|adopting| adopting.replace(None));
-        connection
+        let _adopting = Adopting::begin(self.clone());
+        connect()
     }
 
     fn take(&self, work: Work) {
@@ -102,6 +100,22 @@ async fn react(mut more: UnboundedReceiver<Work>) {
 thread_local! {
     /// Whom the connection that this thread makes just now belongs to.
     static ADOPTING: RefCell<Option<Reactor>> = const { RefCell::new(None) };
+}
+
+/// The time in which a reactor adopts.
+struct Adopting;
+
+impl Adopting {
+    fn begin(reactor: Reactor) -> Self {
+        ADOPTING.with(|adopting| adopting.replace(Some(reactor)));
+        Self
+    }
+}
+
+impl Drop for Adopting {
+    fn drop(&mut self) {
+        ADOPTING.with(|adopting| adopting.replace(None));
+    }
 }
 
 /// tokio, as far as quinn needs it; drivers of connections go where they belong.

@@ -434,5 +434,6 @@ fn place<T>(all: &[T], which: u8) -> Option<usize> {
 }
 
 /// Some arguments are copied behind their head, and some are too long for that.
-const TIMEOUT: Duration = Duration::from_secs(3600);
 const MOST_PADDING: usize = 6000;
+/// No deadline passes by itself.
+const TIMEOUT: Duration = Duration::from_secs(3600);
