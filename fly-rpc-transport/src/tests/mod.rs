@@ -9,3 +9,4 @@ mod lanes;
 #[cfg(target_os = "linux")]
 mod memory;
 mod pairs;
+mod review;

@@ -36,6 +36,10 @@ pub(crate) enum EncodeError {
     #[error("{0}")]
     Refused(Box<str>),
 
+    /// A part was refused, and whoever writes the whole went on as if it had not been.
+    #[error("an error inside of {whole} was swallowed")]
+    Swallowed { whole: Whole },
+
     /// Postcard's refusal.
     #[error(transparent)]
     Postcard(#[from] postcard::Error),

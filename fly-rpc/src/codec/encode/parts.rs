@@ -21,6 +21,8 @@ pub(in crate::codec) struct Parts<'e, 'o, E = ()> {
     left: usize,
     /// A map's key was written, and its value was not.
     is_value_due: bool,
+    /// A part was refused: whoever goes on all the same must not get to the end.
+    is_broken: bool,
     /// What the end gives: nothing, which is written as a default.
     end: PhantomData<E>,
 }
@@ -34,6 +36,7 @@ impl<'e, 'o> Parts<'e, 'o> {
             announced,
             left: announced,
             is_value_due: false,
+            is_broken: false,
             end: PhantomData,
         }
     }
@@ -47,6 +50,7 @@ impl<'e, 'o> Parts<'e, 'o> {
             announced: self.announced,
             left: self.left,
             is_value_due: self.is_value_due,
+            is_broken: self.is_broken,
             end: PhantomData,
         }
     }
@@ -56,15 +60,25 @@ impl<E: Default> Parts<'_, '_, E> {
     #[inline]
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         let Some(left) = self.left.checked_sub(1) else {
+            self.is_broken = true;
             return Err(self.too_many());
         };
         self.left = left;
-        value.serialize(&mut *self.encoder)
+        self.write(value)
+    }
+
+    #[inline]
+    fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        let written = value.serialize(&mut *self.encoder);
+        self.is_broken |= written.is_err();
+        written
     }
 
     #[inline]
     fn finish(self) -> Result<E, EncodeError> {
-        if self.left == 0 {
+        if self.is_broken {
+            Err(EncodeError::Swallowed { whole: self.whole })
+        } else if self.left == 0 {
             Ok(E::default())
         } else {
             Err(self.too_few())
@@ -135,6 +149,7 @@ macro_rules! named {
 
             #[inline]
             fn skip_field(&mut self, field: &'static str) -> Result<(), EncodeError> {
+                // A part less: who goes on all the same has too few in the end.
                 Err(self.left_out(field))
             }
 
@@ -174,7 +189,7 @@ impl<E: Default> SerializeMap for Parts<'_, '_, E> {
             return Err(EncodeError::Unpaired);
         }
         self.is_value_due = false;
-        value.serialize(&mut *self.encoder)
+        self.write(value)
     }
 
     #[inline]

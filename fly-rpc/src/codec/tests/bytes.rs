@@ -313,3 +313,27 @@ fn a_byte_that_is_no_bool_is_refused_whoever_passes_over_it() {
     let end = DecodeError::Malformed(postcard::Error::DeserializeUnexpectedEnd);
     assert_eq!(short, Err(end));
 }
+
+/// Goes on after an element was refused.
+struct Swallows;
+
+impl Serialize for Swallows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Refuses;
+        impl Serialize for Refuses {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("no"))
+            }
+        }
+        let mut all = serializer.serialize_seq(Some(2))?;
+        let _ = all.serialize_element(&Refuses);
+        all.serialize_element(&7_u8)?;
+        all.end()
+    }
+}
+
+#[test]
+fn an_error_that_is_swallowed_is_none_the_less_an_error() {
+    let bytes = encode(&(Swallows, 9_u8));
+    assert!(bytes.is_err(), "{bytes:?}");
+}
