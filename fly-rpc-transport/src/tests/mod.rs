@@ -9,4 +9,4 @@ mod lanes;
 #[cfg(target_os = "linux")]
 mod memory;
 mod pairs;
-mod review;
+mod threads;
