@@ -137,7 +137,7 @@ impl Child {
         // A shell has `kill` built in; this one waits for the end of its standard input.
         let mut guard = Command::new("sh")
             .arg("-c")
-            .arg("kill -STOP $0 && echo stopped; read -r _; kill -CONT $0")
+            .arg(STOP)
             .arg(process.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -210,5 +210,10 @@ pub fn variable(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set: this program is run by a test"))
 }
 
+/// Stops a process and lets it go on when the standard input ends. The signal is taken by one of its threads, and on a busy
+/// machine the others run on until that one is scheduled: it is stopped when all of them are.
+const STOP: &str = "kill -STOP $0 &&
+    while grep -h ^State: /proc/$0/task/*/status | grep -qv T; do :; done &&
+    echo stopped; read -r _; kill -CONT $0";
 /// How long a command may take. The longest is to notice the dead: 12 s of silence, by default.
 const PATIENCE: Duration = Duration::from_secs(45);
