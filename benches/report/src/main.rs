@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<()> {
             };
             whole(Document::for_trial()?, &named(names)?, effort)
         }
-        ["all"] => whole(Document::open()?, &Section::ALL, Effort::long()),
+        ["all", ref names @ ..] => whole(Document::open()?, &named(names)?, Effort::long()),
         [] => bail!(USAGE),
         ref names => whole(Document::open()?, &named(names)?, Effort::thorough()),
     }
@@ -80,9 +80,10 @@ fn whole(mut document: Document, sections: &[Section], effort: Effort) -> anyhow
     }
     let targets = section::targets(&all);
     println!("{targets}");
-    if sections.len() == Section::ALL.len() {
+    document.replace("machine", &machine::description())?;
+    // No target is about the price.
+    if sections.starts_with(&[Section::Near, Section::Far, Section::Node]) {
         document.replace("targets", &targets.to_string())?;
-        document.replace("machine", &machine::description())?;
         document.replace("losses", &section::losses(&all))?;
     }
     document.save()
@@ -96,5 +97,4 @@ fn measured(section: Section, effort: Effort) -> Found {
     found
 }
 
-const USAGE: &str =
-    "bench all | PART… | short [PART…] | smoke [PART…], where a PART is near, far, node or price";
+const USAGE: &str = "bench all [PART…] | PART… | short [PART…] | smoke [PART…], where a PART is near, far, node or price";
