@@ -333,7 +333,6 @@ async fn make<F: Function>(
         node,
         spec: function.spec(),
         place,
-        answers: &function.answers,
         wanted,
         deadline,
         wait_ready: terms.wait_ready,

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     error::{Executed, RpcError, Stage},
     node::Node,
-    registry::{Answers, Spec, registered},
+    registry::{Spec, registered},
     resolve::{self, Candidate, Wanted},
     routes::Routes,
     target::Target,
@@ -28,7 +28,6 @@ pub(crate) struct RemoteCall<'a> {
     pub(crate) spec: &'static Spec,
     /// The function's place among those that are registered.
     pub(crate) place: usize,
-    pub(crate) answers: &'static Answers,
     pub(crate) wanted: Wanted<'a>,
     pub(crate) deadline: Instant,
     pub(crate) wait_ready: bool,
@@ -255,7 +254,8 @@ impl RemoteCall<'_> {
             contract: self.wanted.fingerprint,
             trace: None,
         };
-        let answer = self.answers.expected();
+        let answers = self.node.inner().registry.answers(self.place);
+        let answer = answers.expected();
         let too_late = || RpcError::Timeout {
             stage: Stage::Queued,
         };
@@ -277,7 +277,7 @@ impl RemoteCall<'_> {
         };
         match (&mut pending).await {
             Ok(response) => {
-                self.answers.came(response.body.len());
+                answers.came(response.body.len());
                 self.judge(link, response)
             }
             Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),

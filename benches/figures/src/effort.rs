@@ -21,7 +21,7 @@ impl Effort {
     /// Everything, as the tables want it.
     pub const fn long() -> Self {
         Self {
-            rounds: 5,
+            rounds: 3,
             calls: 2_000,
             window: Duration::from_millis(250),
             whole: true,

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is expected of a function of this program, whoever serves it.
+/// What one node expects of a function, whoever serves it.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     expected: AtomicUsize,

@@ -8,7 +8,6 @@ mod hashing;
 mod states;
 mod table;
 
-pub(crate) use answers::Answers;
 pub use entry::{Entry, Pin, Spec};
 pub use function::{ByteSlice, Function, Scope};
 pub use states::StateType;

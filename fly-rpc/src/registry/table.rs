@@ -25,7 +25,6 @@ use crate::{
 pub(crate) struct Registered {
     pub(crate) entry: &'static Entry,
     pub(crate) contract: Result<Contract, ContractError>,
-    pub(crate) answers: Answers,
 }
 
 impl Registered {
@@ -54,7 +53,6 @@ fn traced(entries: impl IntoIterator<Item = &'static Entry>) -> Vec<Registered> 
         .map(|entry| Registered {
             entry,
             contract: (entry.trace)(),
-            answers: Answers::default(),
         })
         .collect();
     all.sort_by_key(|function| {
@@ -94,6 +92,8 @@ pub(crate) struct Registry {
     by_name: HashMap<&'static str, Range<usize>, ByText>,
     /// Where in `served` the registered functions are: for each a place, unless it is hidden.
     by_place: Vec<Option<usize>>,
+    /// What is expected of each registered function's answers.
+    answers: Box<[Answers]>,
 }
 
 /// A function that a node serves.
@@ -128,6 +128,7 @@ impl Registry {
         let mut registry = Self {
             served: Vec::new(),
             by_name: HashMap::default(),
+            answers: functions.iter().map(|_| Answers::default()).collect(),
             by_place: vec![None; functions.len()],
         };
         let mut refused = Vec::new();
@@ -170,6 +171,11 @@ impl Registry {
         self.versions(name)
             .iter()
             .find(|served| served.entry.spec.version == version)
+    }
+
+    /// What this node expects of the answers of the function at this place of the registered ones.
+    pub(crate) fn answers(&self, place: usize) -> &Answers {
+        &self.answers[place]
     }
 
     /// All versions of one name, ascending.
