@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::fixture::{Fixture, call, hello, send, soon, until};
-use crate::{Endpoint, Link, Request, RequestHead, Served, Service, Status};
+use crate::{Endpoint, Link, Request, RequestHead, Served, Service, Status, lock::lock};
 
 /// Panics, keeps its thread until it is let go, or answers.
 struct Rude {
@@ -31,7 +31,7 @@ impl Service for Rude {
             "panic" => panic!("in the service"),
             "hog" => {
                 self.started.send(()).expect("the test waits for it");
-                let let_go = self.let_go.lock().expect("one at a time");
+                let let_go = lock(&self.let_go);
                 let_go.recv().expect("the test lets it go");
             }
             _ => {}
