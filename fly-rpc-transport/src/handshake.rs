@@ -128,7 +128,7 @@ pub(crate) async fn dial(
             address,
             reason: error.to_string(),
         })?;
-    let met = shake_and_meet(connecting, address, hello, limits, counters, true).await;
+    let met = meet(connecting, address, hello, limits, counters, true).await;
     met.map_err(|error| named(error, &refusal, address))
 }
 
@@ -145,21 +145,8 @@ pub(crate) async fn accept(
     let connecting = reactor
         .adopt(|| incoming.accept_with(config))
         .map_err(|source| DialError::Handshake { address, source })?;
-    let met = shake_and_meet(connecting, address, hello, limits, counters, false).await;
+    let met = meet(connecting, address, hello, limits, counters, false).await;
     met.map_err(|error| named(error, &refusal, address))
-}
-
-/// What both ends do alike.
-async fn shake_and_meet(
-    connecting: Connecting,
-    address: SocketAddr,
-    hello: &Hello,
-    limits: &Limits,
-    counters: &Arc<Counters>,
-    dialled: bool,
-) -> Result<Introduction, DialError> {
-    let connection = handshake(connecting, address, limits).await?;
-    meet(&connection, address, hello, limits, counters, dialled).await
 }
 
 /// An error with what the certificate's verifier knew of it.
@@ -185,23 +172,25 @@ async fn handshake(
         .map_err(|source| DialError::Handshake { address, source })
 }
 
-/// Exchanges hellos in time; a connection on which that fails is closed with the reason.
+/// Shakes hands and exchanges hellos, each in its time; a connection on which the hellos fail is
+/// closed with the reason.
 async fn meet(
-    connection: &Connection,
+    connecting: Connecting,
     address: SocketAddr,
     hello: &Hello,
     limits: &Limits,
     counters: &Arc<Counters>,
     dialled: bool,
 ) -> Result<Introduction, DialError> {
+    let connection = handshake(connecting, address, limits).await?;
     match timeout(
         limits.hello_timeout,
-        introduce(connection, hello, limits, counters, dialled),
+        introduce(&connection, hello, limits, counters, dialled),
     )
     .await
     {
         Ok(Ok(introduction)) => Ok(introduction),
-        Ok(Err(refusal)) => Err(refusal.explain(connection, address)),
+        Ok(Err(refusal)) => Err(refusal.explain(&connection, address)),
         Err(_elapsed) => {
             connection.close(CloseCode::HelloTimeout.varint(), b"");
             Err(DialError::Slow {
