@@ -188,16 +188,14 @@ fn encode<T: Serialize>(
     spec: &Spec,
     bounds: Bounds,
 ) -> ResponseFrame {
-    let failed = answer.restart(Status::BadResponse);
-    let before = answer.body().len();
     let encode = || codec::encode_into(&value, answer.body());
     let encoded = payload::encoded(spec, "an answer", encode);
     discard(value);
-    let size = answer.body().len() - before;
-    if encoded.is_none() {
-        return failed;
+    let size = answer.body().len();
+    if encoded.is_some() && size <= bounds.answer {
+        return answer;
     }
-    if size > bounds.answer {
+    if encoded.is_some() {
         tracing::warn!(
             function = spec.name,
             version = spec.version,
@@ -205,9 +203,8 @@ fn encode<T: Serialize>(
             limit = bounds.answer,
             "an answer is too large"
         );
-        return failed;
     }
-    answer
+    answer.restart(Status::BadResponse)
 }
 
 fn unknown_function(inner: &Inner, request: &Request) -> ResponseFrame {
