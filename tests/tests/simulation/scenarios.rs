@@ -186,16 +186,7 @@ fn large_calls_outlive_an_outage_in_their_midst() {
             let (fleet, from) = pair(&network).await;
             // Which of two connections stays has to be settled.
             sleep(SETTLED).await; // sleep: simulated
-            let mut calls = JoinSet::new();
-            for _ in 0..many {
-                let id = fleet.ledger.open(false);
-                let (ledger, from) = (fleet.ledger.clone(), from.clone());
-                calls.spawn(async move {
-                    let body = vec![7; size];
-                    let call = large_on_primary(id, &body).timeout(2 * SOON).via(&from);
-                    ledger.settle(id, &call.await, body);
-                });
-            }
+            let mut calls = large_calls(&fleet, &from, many, size, 2 * SOON);
             sleep(Duration::from_millis(before)).await; // sleep: simulated
             let [one, other] = [0, 1].map(|machine| fleet.machines[machine].host.clone());
             network.partition(&[&one]);
@@ -211,6 +202,27 @@ fn large_calls_outlive_an_outage_in_their_midst() {
     }
 }
 
+/// Begins so many calls at once, each with a body of `size` bytes that comes back.
+fn large_calls(
+    fleet: &Fleet,
+    from: &Node,
+    many: u64,
+    size: usize,
+    timeout: Duration,
+) -> JoinSet<()> {
+    let mut calls = JoinSet::new();
+    for _ in 0..many {
+        let id = fleet.ledger.open(false);
+        let (ledger, from) = (fleet.ledger.clone(), from.clone());
+        calls.spawn(async move {
+            let body = vec![7; size];
+            let call = large_on_primary(id, &body).timeout(timeout).via(&from);
+            ledger.settle(id, &call.await, body);
+        });
+    }
+    calls
+}
+
 #[test]
 fn on_a_narrow_way_no_lane_is_blamed() {
     for (many, size, rate) in [(230, 50_000, 20_000), (30, 1_000_000, 100_000)] {
@@ -223,17 +235,8 @@ fn on_a_narrow_way_no_lane_is_blamed() {
                 rate: Some(rate),
                 ..Conditions::default()
             });
-            let mut calls = JoinSet::new();
-            for _ in 0..many {
-                let id = fleet.ledger.open(false);
-                let (ledger, from) = (fleet.ledger.clone(), from.clone());
-                calls.spawn(async move {
-                    let body = vec![7; size];
-                    // More than the way can carry by then.
-                    let call = large_on_primary(id, &body).timeout(5 * SOON).via(&from);
-                    ledger.settle(id, &call.await, body);
-                });
-            }
+            // More than the way can carry by then.
+            let mut calls = large_calls(&fleet, &from, many, size, 5 * SOON);
             while let Some(call) = calls.join_next().await {
                 call.expect("no call panics");
             }
