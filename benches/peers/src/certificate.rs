@@ -3,7 +3,7 @@
 //!
 //! fly-rpc also asks for the client's certificate; what that costs is paid once per connection.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use rustls::{
@@ -67,6 +67,13 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 /// Two digits a byte.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The address and the certificate on a server's line.
+pub(crate) fn of_line(line: &str) -> anyhow::Result<(SocketAddr, Vec<u8>)> {
+    let parts = line.split_once(' ');
+    let (address, certificate) = parts.context("an address and a certificate")?;
+    Ok((address.parse()?, from_hex(certificate)?))
 }
 
 /// The reverse of [`to_hex`].

@@ -1,10 +1,7 @@
 //! irpc: a QUIC stream for each call, on noq, set up with its own functions but for the socket's
 //! buffers and the number of streams, which is 100 by default.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -19,7 +16,7 @@ use noq::{Connection, Endpoint, EndpointConfig, ServerConfig, TokioRuntime};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    certificate::{NAME, from_hex, to_hex},
+    certificate::{NAME, of_line, to_hex},
     echo,
     peer::Payload,
     serve::Served,
@@ -61,11 +58,8 @@ pub(crate) fn serve(ip: IpAddr) -> anyhow::Result<Served> {
 }
 
 pub(crate) async fn connect(server: &str, payload: Payload) -> anyhow::Result<Client> {
-    let (address, certificate) = server
-        .split_once(' ')
-        .context("an address and a certificate")?;
-    let address: SocketAddr = address.parse()?;
-    let config = configure_client(&[&from_hex(certificate)?])?;
+    let (address, certificate) = of_line(server)?;
+    let config = configure_client(&[&certificate])?;
     let endpoint = open(socket::towards(address)?, None)?;
     let connection = endpoint.connect_with(config, address, NAME)?.await?;
     Ok(Client {

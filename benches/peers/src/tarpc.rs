@@ -1,12 +1,8 @@
 //! tarpc with its bincode transport, over TCP in the clear or over TLS, as its examples `readme` and
 //! `tls_over_tcp` have it. Its limits are raised so that no call of a benchmark waits for them.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
-use anyhow::Context;
 use bytes::Bytes;
 use futures::StreamExt;
 use tarpc::{
@@ -22,7 +18,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsConnector, rustls::pki_types::ServerName};
 
 use crate::{
-    certificate::{self, Certified, NAME, from_hex, to_hex},
+    certificate::{self, Certified, NAME, of_line, to_hex},
     echo,
     peer::Payload,
     serve::Served,
@@ -94,11 +90,9 @@ pub(crate) async fn connect(server: &str, payload: Payload) -> anyhow::Result<Cl
 }
 
 pub(crate) async fn connect_tls(server: &str, payload: Payload) -> anyhow::Result<Client> {
-    let (address, certificate) = server
-        .split_once(' ')
-        .context("an address and a certificate")?;
-    let config = certificate::client(&from_hex(certificate)?, ALPN)?;
-    let stream = TcpStream::connect(address.parse::<SocketAddr>()?).await?;
+    let (address, certificate) = of_line(server)?;
+    let config = certificate::client(&certificate, ALPN)?;
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let stream = TlsConnector::from(Arc::new(config))
         .connect(ServerName::try_from(NAME)?, stream)

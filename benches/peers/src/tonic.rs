@@ -5,11 +5,10 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     task::{Context, Poll},
 };
 
-use anyhow::Context as _;
 use bytes::{Buf, BufMut, Bytes};
 use tokio::net::TcpListener;
 use tonic::{
@@ -26,7 +25,7 @@ use tonic::{
 };
 
 use crate::{
-    certificate::{NAME, from_hex, to_hex},
+    certificate::{NAME, of_line, to_hex},
     echo::Echo,
     serve::Served,
 };
@@ -56,12 +55,9 @@ pub(crate) async fn serve(listen: IpAddr) -> anyhow::Result<Served> {
 }
 
 pub(crate) async fn connect(server: &str) -> anyhow::Result<Client> {
-    let (address, certificate) = server
-        .split_once(' ')
-        .context("an address and a certificate")?;
-    let address: SocketAddr = address.parse()?;
+    let (address, certificate) = of_line(server)?;
     let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(from_hex(certificate)?))
+        .ca_certificate(Certificate::from_pem(certificate))
         .domain_name(NAME);
     let channel = Endpoint::from_shared(format!("https://{address}"))?
         .tls_config(tls)?

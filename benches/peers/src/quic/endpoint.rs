@@ -1,12 +1,7 @@
 //! The two ends of a bare QUIC connection: fly-rpc's TLS, socket buffers and windows.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use anyhow::Context;
 use quinn::{
     ClientConfig, Connection, Endpoint, EndpointConfig, ServerConfig, TokioRuntime,
     TransportConfig, VarInt,
@@ -14,7 +9,7 @@ use quinn::{
 };
 
 use crate::{
-    certificate::{self, Certified, NAME, from_hex, to_hex},
+    certificate::{self, Certified, NAME, of_line, to_hex},
     socket,
 };
 
@@ -34,11 +29,8 @@ pub(super) fn listen(listen: IpAddr) -> anyhow::Result<(Endpoint, String)> {
 
 /// A connection to the server with this line; it lives as long as the endpoint does.
 pub(super) async fn connect(server: &str) -> anyhow::Result<(Endpoint, Connection)> {
-    let (address, certificate) = server
-        .split_once(' ')
-        .context("an address and a certificate")?;
-    let address: SocketAddr = address.parse()?;
-    let crypto = certificate::client(&from_hex(certificate)?, ALPN)?;
+    let (address, certificate) = of_line(server)?;
+    let crypto = certificate::client(&certificate, ALPN)?;
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(crypto)?));
     config.transport_config(Arc::new(transport()));
     let endpoint = open(socket::towards(address)?, None)?;
