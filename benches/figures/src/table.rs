@@ -34,6 +34,18 @@ impl Table {
         }
     }
 
+    /// What is known of one thing: a name and a value in each row, which have no head of their own.
+    pub fn of<C: Into<String>>(
+        thing: impl Into<String>,
+        known: impl IntoIterator<Item = (C, String)>,
+    ) -> Self {
+        let mut table = Self::new([thing.into(), String::new()]);
+        for (name, value) in known {
+            table.row([name.into(), value]);
+        }
+        table
+    }
+
     /// Says otherwise of a column.
     pub fn align(mut self, column: usize, align: Align) -> Self {
         if let Some(place) = self.align.get_mut(column) {

@@ -79,48 +79,34 @@ impl Scale {
 
     fn other_tables(&self) -> Vec<Table> {
         let crowd = self.crowd.map(|crowd| {
-            let mut table = Table::new([format!("{} peers connected", crowd.peers), String::new()]);
-            table.row([
-                "resident per idle peer, KiB".to_owned(),
-                format!("{:.1}", crowd.per_peer / KIB),
-            ]);
-            table.row([
-                "resident in all, MiB".to_owned(),
-                format!("{:.1}", crowd.resident / MIB),
-            ]);
-            table.row([
-                "until the last 90 % had joined, s".to_owned(),
-                format!("{:.2}", crowd.joined),
-            ]);
-            table.row([
-                "core time spent on them, s".to_owned(),
-                format!("{:.2}", crowd.joining),
-            ]);
-            table.row([
-                "of a core while idle".to_owned(),
-                format!("{:.2} %", crowd.idle * 100.0),
-            ]);
-            table
+            let thing = format!("{} peers connected", crowd.peers);
+            let per_peer = format!("{:.1}", crowd.per_peer / KIB);
+            let resident = format!("{:.1}", crowd.resident / MIB);
+            let joined = format!("{:.2}", crowd.joined);
+            let joining = format!("{:.2}", crowd.joining);
+            let idle = format!("{:.2} %", crowd.idle * 100.0);
+            let known = [
+                ("resident per idle peer, KiB", per_peer),
+                ("resident in all, MiB", resident),
+                ("until the last 90 % had joined, s", joined),
+                ("core time spent on them, s", joining),
+                ("of a core while idle", idle),
+            ];
+            Table::of(thing, known)
         });
         let pending = self.pending.map(|pending| {
-            let mut table = Table::new([format!("{} calls pending", pending.calls), String::new()]);
-            table.row([
-                "resident per call where it is served, bytes".to_owned(),
-                format!("{:.0}", pending.served),
-            ]);
-            table.row([
-                "resident per call where it was made, bytes".to_owned(),
-                format!("{:.0}", pending.made),
-            ]);
-            table.row([
-                "until the last 90 % were being served, s".to_owned(),
-                format!("{:.2}", pending.filling),
-            ]);
-            table.row([
-                "until all were answered, s".to_owned(),
-                format!("{:.2}", pending.emptying),
-            ]);
-            table
+            let thing = format!("{} calls pending", pending.calls);
+            let served = format!("{:.0}", pending.served);
+            let made = format!("{:.0}", pending.made);
+            let filling = format!("{:.2}", pending.filling);
+            let emptying = format!("{:.2}", pending.emptying);
+            let known = [
+                ("resident per call where it is served, bytes", served),
+                ("resident per call where it was made, bytes", made),
+                ("until the last 90 % were being served, s", filling),
+                ("until all were answered, s", emptying),
+            ];
+            Table::of(thing, known)
         });
         let functions = (!self.functions.is_empty()).then(|| {
             let head = [
