@@ -209,99 +209,18 @@ pub(crate) fn cost(candidate: &impl Candidate) -> u128 {
 const FLOOR: Duration = Duration::from_micros(500);
 
 #[cfg(test)]
+pub(crate) mod fake;
+
+#[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[derive(Clone, Debug)]
-    struct Fake {
-        node: NodeId,
-        region: Region,
-        round_trip: Duration,
-        in_flight: usize,
-        draining: bool,
-        suspect: bool,
-        retiring: bool,
-        offers: Vec<Offer>,
-    }
-
-    impl Candidate for Fake {
-        fn node(&self) -> &NodeId {
-            &self.node
-        }
-        fn region(&self) -> &Region {
-            &self.region
-        }
-        fn round_trip(&self) -> Duration {
-            self.round_trip
-        }
-        fn in_flight(&self) -> usize {
-            self.in_flight
-        }
-        fn is_draining(&self) -> bool {
-            self.draining
-        }
-        fn is_suspect(&self) -> bool {
-            self.suspect
-        }
-        fn is_retiring(&self) -> bool {
-            self.retiring
-        }
-        fn versions<T>(&self, _name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
-            look(&self.offers)
-        }
-    }
-
-    fn fake(node: &str, region: &str, millis: u64) -> Fake {
-        Fake {
-            node: node.into(),
-            region: region.into(),
-            round_trip: Duration::from_millis(millis),
-            in_flight: 0,
-            draining: false,
-            suspect: false,
-            retiring: false,
-            offers: vec![offer(1, 7)],
-        }
-    }
-
-    fn offer(version: u32, fingerprint: u8) -> Offer {
-        Offer {
-            name: "f".into(),
-            version,
-            fingerprint: [fingerprint; 16],
-            contract: format!("f@{version} #{fingerprint}"),
-        }
-    }
-
-    fn with<T>(target: &Target, run: impl FnOnce(&Wanted<'_>, &Here<'_>) -> T) -> T {
-        let (node, region, primary) = ("me".into(), "lax".into(), "syd".into());
-        run(
-            &Wanted {
-                target,
-                name: "f",
-                version: 1,
-                fingerprint: [7; 16],
-                contract: "ours",
-            },
-            &Here {
-                node: &node,
-                region: &region,
-                primary: &primary,
-            },
-        )
-    }
+    use super::{
+        fake::{Fake, chance, fake, offer, with},
+        *,
+    };
 
     fn chosen(fakes: &[Fake], target: Target, seed: u64) -> Option<String> {
-        let mut state = seed;
         with(&target, |wanted, here| {
-            choose(fakes.iter(), wanted, here, || {
-                // SplitMix64.
-                state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                mixed ^ (mixed >> 31)
-            })
-            .map(|fake| fake.node.to_string())
+            choose(fakes.iter(), wanted, here, chance(seed)).map(|fake| fake.node.to_string())
         })
     }
 
@@ -349,8 +268,8 @@ mod tests {
 
     #[test]
     fn of_two_nodes_the_less_loaded_is_taken() {
-        let mut fakes = [fake("a", "syd", 1), fake("b", "syd", 1)];
-        fakes[0].in_flight = 5;
+        let fakes = [fake("a", "syd", 1), fake("b", "syd", 1)];
+        fakes[0].in_flight.set(5);
         assert_eq!(chosen(&fakes, Target::Any, 1).as_deref(), Some("b"));
     }
 
@@ -370,16 +289,16 @@ mod tests {
 
     #[test]
     fn a_suspect_is_taken_only_when_there_is_no_other() {
-        let mut fakes = [fake("a", "syd", 1), fake("b", "syd", 9)];
-        fakes[0].suspect = true;
+        let fakes = [fake("a", "syd", 1), fake("b", "syd", 9)];
+        fakes[0].suspect.set(true);
         assert_eq!(chosen(&fakes, Target::Any, 1).as_deref(), Some("b"));
         assert_eq!(chosen(&fakes[..1], Target::Any, 1).as_deref(), Some("a"));
     }
 
     #[test]
     fn a_draining_node_is_never_chosen_and_said_to_drain() {
-        let mut fakes = [fake("a", "syd", 1)];
-        fakes[0].draining = true;
+        let fakes = [fake("a", "syd", 1)];
+        fakes[0].draining.set(true);
         assert_eq!(chosen(&fakes, Target::Primary, 1), None);
         assert!(matches!(
             explained(&fakes, Target::Primary),
@@ -389,8 +308,8 @@ mod tests {
 
     #[test]
     fn a_node_whose_calls_move_to_another_connection_is_not_chosen() {
-        let mut fakes = [fake("a", "syd", 1), fake("b", "syd", 9)];
-        fakes[0].retiring = true;
+        let fakes = [fake("a", "syd", 1), fake("b", "syd", 9)];
+        fakes[0].retiring.set(true);
         assert_eq!(chosen(&fakes, Target::Any, 1).as_deref(), Some("b"));
         assert_eq!(chosen(&fakes[..1], Target::Any, 1), None);
     }

@@ -1,102 +1,17 @@
 //! What the index chooses, against what a look at every node may choose.
 
-use std::{cell::Cell, collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use fly_rpc_transport::Offer;
 use proptest::prelude::*;
 
 use super::*;
-
-#[derive(Debug)]
-struct Fake {
-    node: NodeId,
-    region: Region,
-    offers: Vec<Offer>,
-    millis: Cell<u64>,
-    in_flight: Cell<usize>,
-    draining: Cell<bool>,
-    suspect: Cell<bool>,
-    retiring: Cell<bool>,
-}
-
-impl Candidate for Fake {
-    fn node(&self) -> &NodeId {
-        &self.node
-    }
-    fn region(&self) -> &Region {
-        &self.region
-    }
-    fn round_trip(&self) -> Duration {
-        Duration::from_millis(self.millis.get())
-    }
-    fn in_flight(&self) -> usize {
-        self.in_flight.get()
-    }
-    fn is_draining(&self) -> bool {
-        self.draining.get()
-    }
-    fn is_suspect(&self) -> bool {
-        self.suspect.get()
-    }
-    fn is_retiring(&self) -> bool {
-        self.retiring.get()
-    }
-    fn versions<T>(&self, _name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
-        look(&self.offers)
-    }
-}
-
-fn fake(number: usize, region: &str) -> Fake {
-    Fake {
-        node: format!("n{number}").into(),
-        region: region.into(),
-        offers: vec![Offer {
-            name: "f".into(),
-            version: 1,
-            fingerprint: [7; 16],
-            contract: String::new(),
-        }],
-        millis: Cell::new(1),
-        in_flight: Cell::new(0),
-        draining: Cell::new(false),
-        suspect: Cell::new(false),
-        retiring: Cell::new(false),
-    }
-}
+use crate::resolve::fake::{Fake, chance, fake, with};
 
 fn fakes(regions: &[&str]) -> Vec<Fake> {
     let numbered = regions.iter().enumerate();
     numbered
-        .map(|(number, region)| fake(number, region))
+        .map(|(number, region)| fake(&format!("n{number}"), region, 1))
         .collect()
-}
-
-fn with<T>(target: &Target, run: impl FnOnce(&Wanted<'_>, &Here<'_>) -> T) -> T {
-    let (node, region, primary) = ("me".into(), "lax".into(), "syd".into());
-    let wanted = Wanted {
-        target,
-        name: "f",
-        version: 1,
-        fingerprint: [7; 16],
-        contract: "",
-    };
-    let here = Here {
-        node: &node,
-        region: &region,
-        primary: &primary,
-    };
-    run(&wanted, &here)
-}
-
-/// SplitMix64.
-fn chance(seed: u64) -> impl FnMut() -> u64 {
-    let mut state = seed;
-    move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
 }
 
 /// Indices that are made.
@@ -251,8 +166,7 @@ fn any_fake() -> impl Strategy<Value = Fake> {
     let fit = (rarely(), rarely(), rarely(), rarely());
     (region, 0_u64..4, 0_usize..3, fit).prop_map(|(region, millis, in_flight, unfit)| {
         let (draining, suspect, retiring, other) = unfit;
-        let mut fake = fake(0, region);
-        fake.millis.set(millis);
+        let mut fake = fake("n0", region, millis);
         fake.in_flight.set(in_flight);
         fake.draining.set(draining);
         fake.suspect.set(suspect);
