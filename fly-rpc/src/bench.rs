@@ -168,7 +168,6 @@ pub fn register_copies(count: usize) {
 }
 
 /// The functions of the program, and their copies.
-#[cfg_attr(test, expect(dead_code, reason = "tests multiply nothing"))]
 pub(crate) fn with_copies(entries: impl Iterator<Item = &'static Entry>) -> Vec<&'static Entry> {
     let copies = COPIES.load(Ordering::Relaxed);
     let all = entries.flat_map(|entry| {

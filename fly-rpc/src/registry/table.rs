@@ -39,7 +39,7 @@ pub(crate) fn registered() -> &'static [Registered] {
     static REGISTERED: OnceLock<Vec<Registered>> = OnceLock::new();
     REGISTERED.get_or_init(|| {
         let entries = inventory::iter::<Entry>.into_iter();
-        #[cfg(feature = "bench")]
+        #[cfg(any(test, feature = "bench"))]
         let entries = crate::bench::with_copies(entries);
         traced(entries)
     })
