@@ -30,6 +30,8 @@ pub(crate) enum Control {
     Ping(u64),
     /// The answer to a ping.
     Pong(u64),
+    /// What the layer above has to tell of the cluster.
+    Gossip(Bytes),
 }
 
 impl Control {
@@ -41,6 +43,7 @@ impl Control {
             Self::Draining { accepted: number } | Self::Ping(number) | Self::Pong(number) => {
                 put_varint(&mut out, *number)
             }
+            Self::Gossip(body) => out.extend_from_slice(body),
             Self::Retire | Self::Done => {}
         }
         finish_frame(&mut out, start, 0);
@@ -59,6 +62,7 @@ impl Control {
             Some(FrameKind::Done) => Self::Done,
             Some(FrameKind::Ping) => Self::Ping(number(frame.body)?),
             Some(FrameKind::Pong) => Self::Pong(number(frame.body)?),
+            Some(FrameKind::Gossip) => Self::Gossip(frame.body),
             _ => return Ok(None),
         }))
     }
@@ -71,6 +75,7 @@ impl Control {
             Self::Done => FrameKind::Done,
             Self::Ping(_) => FrameKind::Ping,
             Self::Pong(_) => FrameKind::Pong,
+            Self::Gossip(_) => FrameKind::Gossip,
         }
     }
 }
@@ -80,7 +85,7 @@ impl Control {
 pub(crate) struct ControlReader {
     stream: RecvStream,
     assembler: Assembler,
-    /// Bytes of a message that is neither a hello nor a catalogue.
+    /// Bytes of a message that is neither a hello, nor a catalogue, nor gossip.
     small: usize,
 }
 
@@ -135,10 +140,13 @@ impl ControlReader {
     async fn frame(&mut self) -> Result<Frame, ControlError> {
         loop {
             if let Some(frame) = self.assembler.next()? {
-                let lists_functions =
-                    matches!(frame.kind, Some(FrameKind::Hello | FrameKind::Catalogue));
-                if !lists_functions && frame.body.len() > self.small {
-                    let (size, limit) = (frame.body.len(), self.small);
+                let limit = match frame.kind {
+                    Some(FrameKind::Hello | FrameKind::Catalogue) => usize::MAX,
+                    Some(FrameKind::Gossip) => GOSSIP,
+                    _ => self.small,
+                };
+                let size = frame.body.len();
+                if size > limit {
                     return Err(FrameError::TooLarge { size, limit }.into());
                 }
                 return Ok(frame);
@@ -159,11 +167,15 @@ pub(crate) struct ControlSender {
 
 impl ControlSender {
     /// Queues a message. A pong is dropped when the queue is full: a peer that pings faster than it
-    /// reads gets fewer answers, not more of our memory.
+    /// reads gets fewer answers, not more of our memory. Gossip is dropped as well: what is to arrive
+    /// [waits](Self::send_with_room).
     pub(crate) fn send(&self, control: &Control) {
         let bytes = control.encode();
         if let Err(mpsc::error::TrySendError::Full(bytes)) = self.queue.try_send(bytes)
-            && !matches!(control, Control::Pong(_) | Control::Ping(_))
+            && !matches!(
+                control,
+                Control::Pong(_) | Control::Ping(_) | Control::Gossip(_)
+            )
         {
             let queue = self.queue.clone();
             // Few and rare: each kind is sent at most a handful of times in the life of a
@@ -172,6 +184,15 @@ impl ControlSender {
                 let _ = queue.send(bytes).await;
             });
         }
+    }
+
+    /// Queues a message once there is room.
+    ///
+    /// # Cancel safety
+    /// The message is queued as a whole or not at all.
+    pub(crate) async fn send_with_room(&self, control: &Control) {
+        // Fails when the connection is gone, and then nobody is left to be told.
+        let _ = self.queue.send(control.encode()).await;
     }
 }
 
@@ -199,3 +220,6 @@ pub(crate) fn hello_frame(hello: &Hello) -> BytesMut {
 
 /// Messages waiting for a slow peer.
 const QUEUE: usize = 32;
+/// Bytes of a message of gossip. What is longer is told in several: builds that do not know the kind
+/// skip it, if it is no longer than a control message may be by default.
+pub(crate) const GOSSIP: usize = 4 * 1024 - 1;

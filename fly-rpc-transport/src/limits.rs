@@ -98,6 +98,10 @@ pub struct Limits {
     pub offences: u32,
     /// Time over which offences are counted. Default 10 s.
     pub offence_window: Duration,
+    /// Messages of gossip that are heard from one peer in a second. Default 500: a sound one sends a
+    /// few, and some hundred when this node joins a cluster of thousands. More are dropped and
+    /// counted as offences.
+    pub gossip_rate: u32,
     /// Calls of this node that may await an answer on one connection. Default 65 536.
     pub pending_calls: usize,
     /// Handlers that run at one time for one peer, and finished answers that it leaves no room for.
@@ -162,6 +166,7 @@ impl Default for Limits {
             partial_frames: 128 * MIB,
             offences: 200,
             offence_window: Duration::from_secs(10),
+            gossip_rate: 500,
             pending_calls: 65_536,
             handlers_per_peer: 256,
             handlers: 4_096,

@@ -4,6 +4,7 @@
 //! end, where, and what it serves.
 
 mod calls;
+mod gossip;
 mod life;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 use quinn::{Connection, SendStream};
 use tokio::time::Instant;
 
+use self::gossip::Allowance;
 use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
@@ -51,6 +53,7 @@ pub struct Link {
     serving: Arc<AtomicUsize>,
     half_read: Arc<HalfRead>,
     offences: Offences,
+    gossip: Mutex<Allowance>,
     accepted: AtomicU64,
     requests: AtomicU64,
     /// Microseconds; refreshed by [`observe`](Self::observe), because asking quinn takes the
@@ -134,6 +137,7 @@ impl Link {
             ),
             half_read: HalfRead::new(limits.partial_frames),
             offences: Offences::new(Instant::now()),
+            gossip: Mutex::new(Allowance::new(Instant::now())),
             limits,
             counters,
             control: sender,
@@ -160,8 +164,9 @@ impl Link {
         reactor.spawn(async move {
             let live = async {
                 tokio::join!(
-                    kept.read_control(control, &on_news),
-                    kept.accept_lanes(service),
+                    kept.read_control(control, &*service, &on_news),
+                    kept.accept_lanes(&service),
+                    kept.read_datagrams(&*service),
                     kept.watch_close(&on_news)
                 )
             };
@@ -321,7 +326,7 @@ impl Link {
 
     /// Asks both ends to move their calls to the other connection between them; this one closes
     /// when none is left.
-    pub(crate) fn retire(self: &Arc<Self>) {
+    pub fn retire(self: &Arc<Self>) {
         self.control.send(&Control::Retire);
         self.finish_calls();
     }
@@ -362,7 +367,12 @@ impl Link {
         });
     }
 
-    async fn read_control(self: &Arc<Self>, mut control: ControlReader, on_news: &impl Fn()) {
+    async fn read_control(
+        self: &Arc<Self>,
+        mut control: ControlReader,
+        service: &dyn Service,
+        on_news: &impl Fn(),
+    ) {
         loop {
             match control.next().await {
                 Ok(Control::Catalogue(catalogue)) => {
@@ -386,6 +396,7 @@ impl Link {
                 Ok(Control::Pong(number)) => self
                     .progress
                     .send_modify(|progress| progress.last_pong = progress.last_pong.max(number)),
+                Ok(Control::Gossip(message)) => self.hear(service, message),
                 Err(ControlError::Ended) => return,
                 Err(error) => {
                     tracing::warn!(peer = %self.node(), %error, "the control stream breaks the protocol; the connection is closed");
@@ -406,7 +417,7 @@ impl Link {
         }
     }
 
-    async fn accept_lanes(self: &Arc<Self>, service: Arc<dyn Service>) {
+    async fn accept_lanes(self: &Arc<Self>, service: &Arc<dyn Service>) {
         let mut allows_all = self.limits.lanes <= FIRST_LANES;
         while let Ok((send, recv)) = self.connection.accept_bi().await {
             // It calls: whoever does may call much.
@@ -416,7 +427,7 @@ impl Link {
             }
             tokio::spawn(serve_lane(
                 Arc::clone(self),
-                Arc::clone(&service),
+                Arc::clone(service),
                 send,
                 recv,
             ));

@@ -82,7 +82,8 @@ fn transport(limits: &Limits, dialler: bool) -> TransportConfig {
     config
         .max_concurrent_bidi_streams(streams(limits.lanes.min(FIRST_LANES)))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(Some(DATAGRAMS))
+        .datagram_send_buffer_size(DATAGRAMS)
         .stream_receive_window(VarInt::from_u32(limits.lane_receive_window))
         .receive_window(VarInt::from_u32(limits.connection_receive_window))
         .send_window(limits.send_window)
@@ -101,6 +102,10 @@ pub(crate) fn streams(lanes: u32) -> VarInt {
 /// Lanes that a peer may have before it has opened one. quinn keeps two places for each stream that it
 /// allows: 256 take 21 KiB of every connection, and most connections are idle.
 pub(crate) const FIRST_LANES: u32 = 24;
+
+/// Bytes of datagrams that wait to be read, or sent, on one connection; of more the oldest are
+/// dropped. They are gossip, of which a sound node sends a few in a second.
+const DATAGRAMS: usize = 32 * 1024;
 
 /// Assumed until it is measured. The standard's 333 ms (RFC 9002 §6.2.2) makes a dial that meets a
 /// restarting node wait a second for its second try; a needless retransmission on a longer path

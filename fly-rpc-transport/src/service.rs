@@ -3,6 +3,8 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::{
     link::Link,
     wire::{Request, ResponseFrame},
@@ -13,6 +15,10 @@ pub trait Service: Send + Sync + 'static {
     /// Looks at one request. Called on the task that reads the lane: it must not block, and what is
     /// to take time goes into the returned future.
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served;
+
+    /// Hears what a peer tells of the cluster. Called on the task that reads the connection: it must
+    /// not block. By default nobody listens.
+    fn gossip(&self, _link: &Arc<Link>, _message: Bytes) {}
 }
 
 /// How a request is served.

@@ -3,6 +3,7 @@
 mod crowd;
 mod faults;
 mod fixture;
+mod gossip;
 mod greedy;
 mod hello;
 mod lanes;

@@ -29,6 +29,7 @@ pub(crate) enum FrameKind {
     Done = 20,
     Ping = 21,
     Pong = 22,
+    Gossip = 24,
 }
 
 impl FrameKind {
@@ -45,6 +46,7 @@ impl FrameKind {
             20 => Self::Done,
             21 => Self::Ping,
             22 => Self::Pong,
+            24 => Self::Gossip,
             _ => return None,
         })
     }

@@ -187,6 +187,7 @@ fn control_messages_are_as_documented_and_come_back() {
         ("done", Control::Done),
         ("ping", Control::Ping(1)),
         ("pong", Control::Pong(1)),
+        ("gossip", Control::Gossip(Bytes::from_static(&[2, 0, 7]))),
     ] {
         check(name, &control.encode());
         assert_eq!(

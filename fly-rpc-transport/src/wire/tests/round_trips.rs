@@ -73,6 +73,7 @@ fn controls() -> impl Strategy<Value = Control> {
         Just(Control::Done),
         any::<u64>().prop_map(Control::Ping),
         any::<u64>().prop_map(Control::Pong),
+        vec(any::<u8>(), 0..64).prop_map(|body| Control::Gossip(body.into())),
     ]
 }
 
