@@ -212,6 +212,12 @@ impl Endpoint {
             .map(|place| Arc::clone(&links[place]))
     }
 
+    /// Tells those who wait for [`changes`](Self::changes) to look again: the layer above knows
+    /// something new.
+    pub fn refresh(&self) {
+        self.inner.peers.refresh();
+    }
+
     /// Counts changes of [`links`](Self::links) and of what is known of them.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.peers.changes()

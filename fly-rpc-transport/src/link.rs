@@ -63,6 +63,8 @@ pub struct Link {
     suspect: AtomicBool,
     /// This node makes no more calls on it.
     retiring: AtomicBool,
+    /// Signs of life are expected even if no call waits for one.
+    watched: AtomicBool,
     pulse: Mutex<Pulse>,
     progress: watch::Sender<Progress>,
 }
@@ -147,6 +149,7 @@ impl Link {
             round_trip: AtomicU64::new(micros(connection.rtt())),
             suspect: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
             pulse: Mutex::new(Pulse::new(Instant::now())),
             progress: watch::Sender::new(Progress::default()),
             connection,
@@ -206,6 +209,11 @@ impl Link {
         Arc::clone(&read(&self.catalogue))
     }
 
+    /// True if this node dialled.
+    pub fn is_dialled(&self) -> bool {
+        self.dialled
+    }
+
     /// The round-trip time, smoothed by QUIC.
     pub fn round_trip(&self) -> Duration {
         Duration::from_micros(self.round_trip.load(Ordering::Relaxed))
@@ -219,6 +227,11 @@ impl Link {
     /// Requests that were ever queued on this link.
     pub fn requests_sent(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Grows with each request that either end makes.
+    pub fn activity(&self) -> u64 {
+        self.requests_sent() + self.accepted.load(Ordering::Relaxed)
     }
 
     /// The count of handlers that run for the node at the other end, over whichever link; the layer
@@ -259,6 +272,16 @@ impl Link {
                 CloseCode::from_number(close.error_code.into_inner())
             }
             _ => None,
+        }
+    }
+
+    /// True if the connection ended and neither end meant it to.
+    pub fn is_lost(&self) -> bool {
+        match self.connection.close_reason() {
+            Some(quinn::ConnectionError::TimedOut | quinn::ConnectionError::Reset) => true,
+            // This end gave up waiting.
+            Some(quinn::ConnectionError::LocallyClosed) => self.is_suspect(),
+            _ => false,
         }
     }
 
@@ -324,8 +347,8 @@ impl Link {
             .await;
     }
 
-    /// Asks both ends to move their calls to the other connection between them; this one closes
-    /// when none is left.
+    /// Asks both ends to move their calls to another connection between them, if they have any; this
+    /// one closes when none is left.
     pub fn retire(self: &Arc<Self>) {
         self.control.send(&Control::Retire);
         self.finish_calls();

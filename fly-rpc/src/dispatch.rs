@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, OnceLock, Weak},
 };
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use fly_rpc_transport::{Link, Request, ResponseFrame, Served, Service, Status};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -60,6 +60,13 @@ impl Dispatch {
 }
 
 impl Service for Dispatch {
+    fn gossip(&self, link: &Arc<Link>, message: Bytes) {
+        let node = self.node.get().and_then(Weak::upgrade);
+        if let Some(membership) = node.as_ref().and_then(|node| node.membership.as_ref()) {
+            membership.hear(link.node(), message);
+        }
+    }
+
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served {
         match self.node() {
             Some(node) => admit(node, link, request),

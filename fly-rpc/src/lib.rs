@@ -18,6 +18,7 @@ mod fence;
 #[doc(hidden)]
 pub mod fuzzing;
 mod local;
+mod membership;
 mod node;
 mod payload;
 mod permits;

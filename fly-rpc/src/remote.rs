@@ -4,12 +4,14 @@
 //! Nothing here knows the function's types: arguments come encoded and the value leaves encoded, so
 //! that this is compiled once and not once per function.
 
+mod unconnected;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fly_rpc_transport::{
-    Abandoned, Backoff, CallLost, DialError, Link, Offer, Randomness, RequestHead, Response,
-    SendRefused, Status,
+    Abandoned, Backoff, CallLost, DialError, Link, NodeId, Offer, Randomness, RequestHead,
+    Response, SendRefused, Status,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -67,6 +69,7 @@ impl RemoteCall<'_> {
             inner.deposit_retry();
         }
         let mut tried: Vec<Arc<Link>> = Vec::new();
+        let mut unreached: Vec<NodeId> = Vec::new();
         let mut backoff = Backoff::new(&inner.limits);
         let mut failure: Option<RpcError> = None;
         let mut attempts = 0;
@@ -74,10 +77,11 @@ impl RemoteCall<'_> {
             let link = match self.choose_at_once(&tried) {
                 Some(link) => link,
                 // Boxed, as is all that few calls need: every call would be as large.
-                None => match Box::pin(self.find(&tried, failure.take())).await? {
+                None => match Box::pin(self.find(&tried, &mut unreached, failure.take())).await? {
                     Found::Node(link) => link,
                     Found::StartOver => {
                         tried.clear();
+                        unreached.clear();
                         continue;
                     }
                 },
@@ -119,6 +123,7 @@ impl RemoteCall<'_> {
     async fn find(
         &self,
         tried: &[Arc<Link>],
+        unreached: &mut Vec<NodeId>,
         failure: Option<RpcError>,
     ) -> Result<Found, RpcError> {
         let inner = self.node.inner();
@@ -137,7 +142,18 @@ impl RemoteCall<'_> {
                 break links;
             }
         };
-        let reason = failure.or_else(|| self.explain(&links));
+        let unreachable = match self.connect_somebody(&links, tried, unreached).await {
+            Ok(Some(link)) => return Ok(Found::Node(link)),
+            Ok(None) => None,
+            Err(error @ RpcError::Timeout { .. }) => return Err(failure.unwrap_or(error)),
+            Err(error) => Some(error),
+        };
+        // Whoever was connected just now and serves something else can say so.
+        let links = inner.endpoint.links();
+        let reason = failure
+            .or_else(|| self.explain(&links))
+            .or(unreachable)
+            .or_else(|| self.explain_unconnected(&links));
         // As long as nobody of the target is connected, nodes whose very first dial has not ended
         // may still turn out to belong to it.
         if reason.is_none() && inner.is_dialling_first() {
@@ -381,7 +397,7 @@ fn is_fresh(link: &Arc<Link>, tried: &[Arc<Link>]) -> bool {
 }
 
 impl Candidate for Arc<Link> {
-    fn node(&self) -> &fly_rpc_transport::NodeId {
+    fn node(&self) -> &NodeId {
         Link::node(self)
     }
 

@@ -16,7 +16,8 @@ impl Link {
             .store(micros(stats.path.rtt), Ordering::Relaxed);
         let silence = lock(&self.pulse).observe(&stats, Instant::now());
         // Calls that time out leave the suspicion behind: only a sign of life ends it.
-        let waiting = self.in_flight() > 0 || self.is_suspect();
+        let watched = self.watched.load(Ordering::Relaxed);
+        let waiting = watched || self.in_flight() > 0 || self.is_suspect();
         if silence >= self.limits.silence_lost {
             tracing::info!(peer = %self.node(), ?silence, "nothing was heard for too long; the connection is given up");
             self.close(CloseCode::Silent);
@@ -28,6 +29,12 @@ impl Link {
         let suspect = silence >= self.limits.silence_suspect
             && (waiting || silence >= self.limits.silence_lost / 2);
         self.suspect.swap(suspect, Ordering::Relaxed) != suspect
+    }
+
+    /// Whether the peer is asked for signs of life even if no call waits for an answer: then its
+    /// silence is known after `silence_suspect`, else only after half of `silence_lost`.
+    pub fn watch(&self, watch: bool) {
+        self.watched.store(watch, Ordering::Relaxed);
     }
 
     /// Waits for a sign of life that answers a question asked now. False if none comes in time.

@@ -4,9 +4,15 @@
 //! a list of sections, each with a number and a length. A section that is not known is skipped;
 //! bytes behind what is known of a section are skipped; nothing is ever decoded as a bare struct.
 
-use std::{collections::HashMap, net::SocketAddr, ops::RangeInclusive, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    ops::RangeInclusive,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use sha2::{Digest, Sha256};
 
 use super::{Malformed, Reader, put_bytes, put_varint};
 use crate::name::{NodeId, Region};
@@ -55,9 +61,10 @@ pub struct Offer {
 }
 
 /// Everything that a node serves, by name and version.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     by_name: HashMap<String, Vec<Offer>>,
+    digest: OnceLock<[u8; 16]>,
 }
 
 impl Catalogue {
@@ -72,7 +79,19 @@ impl Catalogue {
             versions.sort_by_key(|offer| offer.version);
             versions.dedup_by_key(|offer| offer.version);
         }
-        Self { by_name }
+        Self {
+            by_name,
+            digest: OnceLock::new(),
+        }
+    }
+
+    /// What tells catalogues apart: the first half of the SHA-256 of what travels of this one.
+    pub fn digest(&self) -> [u8; 16] {
+        *self.digest.get_or_init(|| {
+            let whole: [u8; 32] = Sha256::digest(self.encode()).into();
+            let (half, _) = whole.split_first_chunk().expect("32 bytes have 16");
+            *half
+        })
     }
 
     /// The offer with this identity.
@@ -141,6 +160,14 @@ impl Catalogue {
         Ok(Self::new(offers))
     }
 }
+
+impl PartialEq for Catalogue {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_name == other.by_name
+    }
+}
+
+impl Eq for Catalogue {}
 
 impl Hello {
     pub(crate) fn encode(&self) -> BytesMut {

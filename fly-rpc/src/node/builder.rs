@@ -32,6 +32,7 @@ pub struct NodeBuilder {
     /// An address of this machine to advertise with whatever port is bound.
     pub(super) advertise_ip: Option<IpAddr>,
     pub(super) peers: Vec<String>,
+    pub(super) gossip: Option<bool>,
     pub(super) secret: Option<ClusterSecret>,
     pub(super) previous_secret: Option<ClusterSecret>,
     pub(super) identity: Option<Identity>,
@@ -123,6 +124,14 @@ impl NodeBuilder {
     /// each of its addresses is a node. Replaces what was set before.
     pub fn peers<P: Into<String>>(mut self, peers: impl IntoIterator<Item = P>) -> Self {
         self.peers = peers.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether this node learns from others who is in the cluster, and tells them. Default true. Without
+    /// gossip it knows those only whom it is told of by `peers` or finds itself, and is connected with all of
+    /// them; nodes with and without it work together.
+    pub fn gossip(mut self, gossip: bool) -> Self {
+        self.gossip = Some(gossip);
         self
     }
 

@@ -1,4 +1,9 @@
-//! The addresses that a node keeps dialling: configured peers, and nodes that discovery found.
+//! The addresses that a node keeps dialling: configured peers, nodes that discovery found, and
+//! neighbours in the gossip.
+//!
+//! Without gossip every address is dialled, and everybody connected with everybody. With it that holds
+//! for small clusters; in a large one an address whose node is known by gossip is dialled only when it
+//! is needed.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -6,24 +11,104 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use fly_rpc_transport::{DialError, Endpoint, Keeper, NodeId, Region, watch};
+use fly_rpc_transport::{Attempts, DialError, Endpoint, Keeper, NodeId, Region, watch};
+
+use crate::membership::{MESH, Roster};
 
 /// One keeper for each address.
 #[derive(Debug, Default)]
 pub(crate) struct Dials {
     keepers: Mutex<BTreeMap<SocketAddr, Dial>>,
+    /// Members that are kept connected, wherever they were heard of.
+    neighbours: Mutex<BTreeMap<NodeId, Keeper>>,
+    /// True if not every address has to be dialled.
+    is_thrifty: bool,
     /// Names that were never looked up to an end.
     names: watch::Sender<HashSet<String>>,
 }
 
 #[derive(Debug)]
 struct Dial {
-    keeper: Keeper,
+    /// `None` while it is dialled only when it is needed.
+    keeper: Option<Keeper>,
     /// Who is expected there, if discovery knows.
     expected: Option<(NodeId, Region)>,
 }
 
+impl Dial {
+    fn attempts(&self) -> Option<Attempts> {
+        Some(self.keeper.as_ref()?.attempts().now())
+    }
+
+    fn is_connected(&self) -> bool {
+        self.attempts().is_some_and(|attempts| attempts.connected)
+    }
+
+    /// Who is there, as far as is known.
+    fn who(&self) -> Option<(NodeId, Region)> {
+        let last = self.keeper.as_ref().and_then(Keeper::last_peer);
+        last.or_else(|| self.expected.clone())
+    }
+}
+
 impl Dials {
+    /// Dials nobody yet; and not everybody, if it `is_thrifty`.
+    pub(crate) fn new(is_thrifty: bool) -> Self {
+        Self {
+            is_thrifty,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps these members connected; and, in a large cluster, of the addresses those only at which
+    /// nobody is who can be found in the roster.
+    pub(crate) fn keep(
+        &self,
+        endpoint: &Endpoint,
+        neighbours: BTreeMap<NodeId, SocketAddr>,
+        roster: &Roster,
+    ) {
+        {
+            let mut kept = lock(&self.neighbours);
+            kept.retain(|node, keeper| neighbours.get(node) == Some(&keeper.address()));
+            for (node, address) in &neighbours {
+                kept.entry(node.clone()).or_insert_with(|| {
+                    Keeper::start(endpoint.clone(), *address, Some(node.clone()))
+                });
+            }
+        }
+        if roster.len() <= MESH {
+            return;
+        }
+        let mut dials = self.lock();
+        let mut strangers = 0;
+        for (address, dial) in dials.iter_mut() {
+            match dial.who() {
+                Some((node, region)) if roster.address(&node).is_some() => {
+                    dial.expected = Some((node, region));
+                    dial.keeper = None;
+                }
+                _ if dial.keeper.is_some() => {
+                    strangers += usize::from(!dial.is_connected());
+                }
+                expected if strangers < STRANGERS => {
+                    strangers += 1;
+                    let node = expected.map(|(node, _)| node);
+                    dial.keeper = Some(Keeper::start(endpoint.clone(), *address, node));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// True if a connection to `node` is kept for its own sake.
+    pub(crate) fn keeps(&self, node: &NodeId) -> bool {
+        lock(&self.neighbours).contains_key(node)
+            || self.lock().values().any(|dial| {
+                dial.keeper.is_some() && dial.who().is_some_and(|(who, _)| who == *node)
+            })
+    }
+
     /// Starts to dial an address, unless it is dialled already.
     pub(crate) fn add(
         &self,
@@ -31,10 +116,12 @@ impl Dials {
         address: SocketAddr,
         expected: Option<(NodeId, Region)>,
     ) {
-        self.lock().entry(address).or_insert_with(|| {
+        let mut dials = self.lock();
+        let is_kept = !self.is_thrifty || dials.len() < MESH;
+        dials.entry(address).or_insert_with(|| {
             let node = expected.as_ref().map(|(node, _)| node.clone());
             Dial {
-                keeper: Keeper::start(endpoint.clone(), address, node),
+                keeper: is_kept.then(|| Keeper::start(endpoint.clone(), address, node)),
                 expected,
             }
         });
@@ -48,6 +135,7 @@ impl Dials {
     /// No longer dials anything.
     pub(crate) fn stop(&self) {
         self.lock().clear();
+        lock(&self.neighbours).clear();
     }
 
     /// Notes that a name is about to be looked up for the first time.
@@ -69,7 +157,8 @@ impl Dials {
         }
         self.lock()
             .values()
-            .any(|dial| dial.keeper.attempts().now().ended == 0)
+            .filter_map(Dial::attempts)
+            .any(|attempts| attempts.ended == 0)
     }
 
     /// Waits until every address that is known now was dialled once, whatever came of it.
@@ -79,7 +168,7 @@ impl Dials {
         let attempts: Vec<_> = self
             .lock()
             .values()
-            .map(|dial| dial.keeper.attempts())
+            .filter_map(|dial| Some(dial.keeper.as_ref()?.attempts()))
             .collect();
         for mut attempts in attempts {
             // Fails only when the address is no longer dialled: then there is nothing to wait for.
@@ -94,8 +183,11 @@ impl Dials {
                 .expected
                 .as_ref()
                 .is_none_or(|(node, region)| wanted(node, region));
-            if may_lead_there && !dial.keeper.attempts().now().connected {
-                dial.keeper.hurry();
+            if let Some(keeper) = &dial.keeper
+                && may_lead_there
+                && !dial.is_connected()
+            {
+                keeper.hurry();
             }
         }
     }
@@ -106,28 +198,32 @@ impl Dials {
         wanted: impl Fn(&NodeId, &Region) -> bool,
     ) -> Option<(NodeId, DialError)> {
         self.lock().values().find_map(|dial| {
-            let (node, region) = dial.keeper.last_peer().or_else(|| dial.expected.clone())?;
-            let error = dial.keeper.last_error()?;
-            (wanted(&node, &region) && !dial.keeper.attempts().now().connected)
-                .then_some((node, error))
+            let (node, region) = dial.who()?;
+            let error = dial.keeper.as_ref()?.last_error()?;
+            (wanted(&node, &region) && !dial.is_connected()).then_some((node, error))
         })
     }
 
     /// The known nodes that are not connected, with their addresses.
     pub(crate) fn disconnected(&self) -> Vec<(NodeId, Region, SocketAddr)> {
-        let keepers = self.lock();
-        let known = keepers
-            .values()
-            .filter(|dial| !dial.keeper.attempts().now().connected);
+        let dials = self.lock();
+        let known = dials.iter().filter(|(_, dial)| !dial.is_connected());
         known
-            .filter_map(|dial| {
-                let (node, region) = dial.keeper.last_peer().or_else(|| dial.expected.clone())?;
-                Some((node, region, dial.keeper.address()))
+            .filter_map(|(address, dial)| {
+                let (node, region) = dial.who()?;
+                Some((node, region, *address))
             })
             .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Dial>> {
-        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.keepers)
     }
 }
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Addresses at which it is not known who is there that are dialled at a time, in a large cluster.
+const STRANGERS: usize = 8;

@@ -63,6 +63,9 @@ impl fmt::Display for DrainReport {
 
 pub(super) async fn drain(inner: &Arc<Inner>) -> DrainReport {
     inner.draining.store(true, Ordering::SeqCst);
+    if let Some(membership) = &inner.membership {
+        membership.revise(|me| me.draining = true).await;
+    }
     // Peers are told at once, not when the handlers have ended: both are polled together. Cut off
     // by the timeout, not by an error: the report says what that left.
     let finish = async { tokio::join!(inner.endpoint.drain(), idle(inner)) };

@@ -2,20 +2,22 @@
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use fly_rpc_transport::{Endpoint, Limits, NodeId, Region};
+use fly_rpc_transport::{Catalogue, DialError, Endpoint, Limits, Link, NodeId, Region};
 use tokio::time::Instant;
 
-use super::{dials::Dials, resources::Resources};
+use super::{dials::Dials, platform::Platform, reach::Reach, resources::Resources};
 use crate::{
     budget::RetryBudget,
     error::RpcError,
+    membership::{Membership, Roster},
     permits::Permit,
     registry::{Registry, States},
     resolve::Here,
@@ -34,6 +36,8 @@ pub(crate) struct Inner {
     /// A test switch: calls that stay here go through the codec all the same.
     pub(crate) encodes_local_calls: bool,
     pub(crate) registry: Registry,
+    /// What this node serves.
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) states: Arc<States>,
     /// Handlers that run now, for whomever.
     pub(crate) running: Arc<AtomicUsize>,
@@ -41,6 +45,10 @@ pub(crate) struct Inner {
     pub(crate) own_calls: Arc<AtomicUsize>,
     pub(crate) endpoint: Endpoint,
     pub(crate) dials: Arc<Dials>,
+    /// Who is in the cluster by gossip, if this node takes part in it.
+    pub(crate) membership: Option<Membership>,
+    pub(super) reach: Reach,
+    pub(super) platform: Platform,
     pub(super) resources: Resources,
     pub(super) draining: AtomicBool,
     pub(super) stopped: AtomicBool,
@@ -64,6 +72,30 @@ impl Inner {
         self.stopped.load(Ordering::Relaxed)
     }
 
+    /// Who is known by gossip.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        self.membership
+            .as_ref()
+            .map_or_else(Arc::default, Membership::roster)
+    }
+
+    /// A link to `node`, dialled at `address` if there is none.
+    ///
+    /// # Cancel safety
+    /// The dial goes on for whoever asks next.
+    pub(crate) fn reach(
+        &self,
+        node: &NodeId,
+        address: SocketAddr,
+    ) -> impl Future<Output = Result<Arc<Link>, DialError>> + Send + 'static {
+        self.reach.reach(&self.endpoint, node, address)
+    }
+
+    /// What the clock on the wall says.
+    pub(crate) fn time_of_day(&self) -> SystemTime {
+        self.platform.time_of_day()
+    }
+
     /// Counts a call of this node's own, if a drain is to wait for it: what begins after the drain
     /// does not hold it up.
     pub(crate) fn count_own_call(&self) -> Option<Permit> {
@@ -78,15 +110,22 @@ impl Inner {
             || links.iter().any(|link| {
                 !link.is_draining() && here.includes(target, link.node(), link.region())
             })
+            || self.roster().iter().any(|(node, known)| {
+                let facts = known.facts();
+                !facts.draining
+                    && facts.address.is_some()
+                    && here.includes(target, node, &facts.region)
+            })
     }
 
     /// Every region that is known of, sorted.
     pub(crate) fn known_regions(&self) -> Vec<Region> {
-        let links = self.endpoint.links();
+        let (links, roster) = (self.endpoint.links(), self.roster());
         let regions: BTreeSet<Region> = links
             .iter()
             .map(|link| link.region().clone())
             .chain([self.region.clone()])
+            .chain(roster.iter().map(|(_, known)| known.facts().region.clone()))
             .collect();
         regions.into_iter().collect()
     }

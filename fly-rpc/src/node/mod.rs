@@ -6,11 +6,12 @@ mod drain;
 mod inner;
 mod peer_info;
 mod platform;
+mod reach;
 mod resources;
 mod start;
 mod stats;
 
-use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use fly_rpc_transport::{NodeId, Region};
 use tokio::time::{Instant, timeout_at};
@@ -99,15 +100,20 @@ impl Node {
         peer_info::all(&self.inner)
     }
 
-    /// The other nodes of a region that are connected and not draining.
+    /// The other nodes of a region that are connected, or known by gossip, and not draining; sorted.
     pub fn region_nodes(&self, region: impl Into<Region>) -> Vec<NodeId> {
         let region = region.into();
-        let links = self.inner.endpoint.links();
-        links
+        let (links, roster) = (self.inner.endpoint.links(), self.inner.roster());
+        let connected = links
             .iter()
             .filter(|link| *link.region() == region && !link.is_draining())
-            .map(|link| link.node().clone())
-            .collect()
+            .map(|link| link.node());
+        let known = roster
+            .iter()
+            .filter(|(_, known)| known.facts().region == region && !known.facts().draining)
+            .map(|(node, _)| node);
+        let nodes: BTreeSet<&NodeId> = connected.chain(known).collect();
+        nodes.into_iter().cloned().collect()
     }
 
     /// Waits until a node of `target`, other than one that drains, is connected; at once if this
@@ -195,6 +201,9 @@ impl Node {
     /// As for [`drain`](Self::drain); call it again to finish.
     pub async fn shutdown(&self) -> DrainReport {
         let report = self.drain().await;
+        if let Some(membership) = &self.inner.membership {
+            membership.leave().await;
+        }
         self.inner.stop();
         scope::withdraw_default(self);
         self.inner.endpoint.close().await;

@@ -43,6 +43,8 @@ pub enum PeerState {
     Draining,
     /// It is known and not connected; this node keeps dialling it.
     Connecting,
+    /// It is known by gossip and not connected; it is dialled when a call needs it.
+    Known,
 }
 
 /// A function that a node serves.
@@ -90,6 +92,32 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
             region,
             address,
             state: PeerState::Connecting,
+            round_trip: None,
+            requests_sent: 0,
+            build: String::new(),
+            functions: Vec::new(),
+        });
+    }
+    let listed: HashSet<NodeId> = peers.iter().map(|peer| peer.id.clone()).collect();
+    for (id, known) in inner
+        .roster()
+        .iter()
+        .filter(|(id, _)| !listed.contains(*id))
+    {
+        let facts = known.facts();
+        let Some(address) = facts.address else {
+            continue;
+        };
+        peers.push(PeerInfo {
+            id: id.clone(),
+            region: facts.region.clone(),
+            primary_region: facts.primary.clone(),
+            address,
+            state: if facts.draining {
+                PeerState::Draining
+            } else {
+                PeerState::Known
+            },
             round_trip: None,
             requests_sent: 0,
             build: String::new(),

@@ -14,12 +14,13 @@ use fly_rpc_transport::{
 };
 use tokio::time::{Instant, interval, timeout};
 
-use super::{Node, NodeBuilder, inner::Inner, resources::Resources};
+use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources};
 use crate::{
     budget::RetryBudget,
     discovery::{self, Announcement, LocalDirectory, LocalNode},
     dispatch::Dispatch,
     environment,
+    membership::{self, Facts, Membership},
     registry::{Registry, registered},
     scope,
     start_error::{MissingState, StartError},
@@ -50,6 +51,9 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
 
     let dispatch = Arc::new(Dispatch::default());
     let incarnation = hello.incarnation;
+    let me = facts(&hello);
+    let catalogue = Arc::clone(&hello.catalogue);
+    let (membership, inbox) = builder.gossip.unwrap_or(true).then(Membership::new).unzip();
     let config = EndpointConfig {
         socket,
         randomness: builder.platform.randomness(),
@@ -82,11 +86,15 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         drain_timeout: builder.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
         encodes_local_calls: builder.encodes_local_calls,
         registry,
+        catalogue,
         states: Arc::new(builder.states),
         running: Arc::default(),
         own_calls: Arc::default(),
         endpoint,
-        dials: Arc::default(),
+        dials: Arc::new(Dials::new(membership.is_some())),
+        membership,
+        reach: Reach::default(),
+        platform: builder.platform.clone(),
         resources: Resources::default(),
         draining: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
@@ -96,6 +104,10 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     dispatch.attach(Arc::downgrade(&inner));
     inner.endpoint.accept();
     inner.resources.hold_task(tokio::spawn(renew(who.identity)));
+    if let Some(inbox) = inbox {
+        let gossip = membership::gossip(Arc::downgrade(&inner), me, inbox);
+        inner.resources.hold_task(tokio::spawn(gossip));
+    }
     find_others(&inner, &builder.peers, announcement)?;
 
     let node = Node { inner };
@@ -315,6 +327,21 @@ fn checked_region(what: &'static str, region: Option<Region>) -> Result<Region, 
         value: region.to_string(),
         reason,
     })
+}
+
+/// What others are told of this node.
+fn facts(hello: &Hello) -> Facts {
+    Facts {
+        node: hello.node.clone(),
+        life: hello.incarnation,
+        revision: 0,
+        address: hello.advertise,
+        region: hello.region.clone(),
+        primary: hello.primary.clone(),
+        catalogue: hello.catalogue.digest(),
+        draining: hello.draining,
+        rest: Box::default(),
+    }
 }
 
 /// Which life of the node this is. The clock of one machine rarely runs backwards by more than a

@@ -1,0 +1,409 @@
+//! The task that gossips for a node: it has the clock, the connections and the timers that the
+//! [`Gossiper`] lacks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, PoisonError, RwLock, Weak, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use fly_rpc_transport::{CloseCode, DialError, Link, NodeId};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    gossiper::{Actions, Gossiper},
+    member::{Facts, Member},
+    roster::Roster,
+};
+use crate::node::Inner;
+
+/// A node's membership, for the rest of the node.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    inbox: mpsc::Sender<Event>,
+    roster: RwLock<Arc<Roster>>,
+}
+
+/// What happens to a node's membership.
+enum Event {
+    Heard(NodeId, Bytes),
+    Changed(Change),
+    Dialled(Member, Result<(), DialError>),
+    Leave(oneshot::Sender<()>),
+}
+
+type Change = Box<dyn FnOnce(&mut Facts) + Send>;
+
+/// The other half of a [`Membership`]: what its task starts with.
+#[derive(Debug)]
+pub(crate) struct Inbox(mpsc::Receiver<Event>, mpsc::WeakSender<Event>);
+
+impl Membership {
+    pub(crate) fn new() -> (Self, Inbox) {
+        let (inbox, events) = mpsc::channel(EVENTS);
+        let weak = inbox.downgrade();
+        let membership = Self {
+            inbox,
+            roster: RwLock::default(),
+        };
+        (membership, Inbox(events, weak))
+    }
+
+    /// Who is known.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A message of gossip came. If too many wait it is lost, as it might have been on its way.
+    pub(crate) fn hear(&self, from: &NodeId, message: Bytes) {
+        let _ = self.inbox.try_send(Event::Heard(from.clone(), message));
+    }
+
+    /// What this node says of itself has changed.
+    pub(crate) async fn revise(&self, change: impl FnOnce(&mut Facts) + Send + 'static) {
+        let _ = self.inbox.send(Event::Changed(Box::new(change))).await;
+    }
+
+    /// This node goes: whoever is connected is told.
+    pub(crate) async fn leave(&self) {
+        let (done, said) = oneshot::channel();
+        if self.inbox.send(Event::Leave(done)).await.is_ok() {
+            // Fails if the task ended meanwhile: then there is nobody who could say goodbye.
+            let _ = said.await;
+        }
+    }
+
+    fn publish(&self, roster: Roster) {
+        let mut current = self.roster.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(roster);
+    }
+}
+
+/// Gossips for a node that says this of itself, until the node is gone.
+pub(crate) async fn gossip(node: Weak<Inner>, me: Facts, inbox: Inbox) {
+    let Some((mut driver, endpoint)) = node.upgrade().map(|inner| {
+        let driver = Driver::new(&inner, node.clone(), me, inbox.1);
+        (driver, inner.endpoint.clone())
+    }) else {
+        return;
+    };
+    let mut events = inbox.0;
+    let mut changes = endpoint.changes();
+    drop(endpoint);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let due = driver.started + driver.gossiper.due().min(LONGEST);
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => driver.take(event),
+                None => return,
+            },
+            changed = changes.changed() => match changed {
+                Ok(()) => driver.compare_links(),
+                Err(_) => return,
+            },
+            Some(sent) = driver.sending.join_next() => driver.send_more(sent.ok()),
+            () = sleep_until(due) => driver.tick(),
+            _ = look.tick() => driver.look(),
+        }
+        if node.strong_count() == 0 {
+            return;
+        }
+    }
+}
+
+struct Driver {
+    node: Weak<Inner>,
+    gossiper: Gossiper,
+    started: Instant,
+    inbox: mpsc::WeakSender<Event>,
+    connected: BTreeMap<NodeId, Arc<Link>>,
+    /// Those who are connected and silent.
+    suspected: BTreeSet<NodeId>,
+    /// Those whom messages are being sent to, and what is to follow.
+    queues: BTreeMap<NodeId, VecDeque<Bytes>>,
+    sending: JoinSet<NodeId>,
+    /// Connections that nothing but calls keeps, and since when they were idle.
+    idle: BTreeMap<NodeId, (u64, Instant)>,
+    /// A later life of this node was seen: it yields.
+    has_yielded: bool,
+}
+
+impl Driver {
+    fn new(inner: &Inner, node: Weak<Inner>, me: Facts, inbox: mpsc::WeakSender<Event>) -> Self {
+        let randomness = inner.endpoint.randomness().clone();
+        Self {
+            gossiper: Gossiper::new(me.into(), randomness, micros(inner.time_of_day())),
+            node,
+            started: Instant::now(),
+            inbox,
+            connected: BTreeMap::new(),
+            suspected: BTreeSet::new(),
+            queues: BTreeMap::new(),
+            sending: JoinSet::new(),
+            idle: BTreeMap::new(),
+            has_yielded: false,
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Heard(from, message) => {
+                let mut heard = Ok(());
+                self.act(|gossiper, now, actions| {
+                    heard = gossiper.hear(&from, &message, now, actions)
+                });
+                if let Err(error) = heard {
+                    tracing::debug!(peer = %from, %error, "gossip is not understood");
+                }
+                if let Some(pretender) = self.gossiper.take_pretender() {
+                    self.examine(pretender);
+                }
+            }
+            Event::Changed(change) => {
+                self.act(|gossiper, now, actions| gossiper.revise(change, now, actions));
+            }
+            Event::Dialled(
+                pretender,
+                Err(DialError::Refused {
+                    code: CloseCode::Duplicate,
+                    ..
+                }),
+            ) => {
+                tracing::error!(
+                    node = %pretender.node(), address = ?pretender.facts().address,
+                    "another process, started later, has this node's id; this one yields to it and is no longer announced: give each its own FLY_RPC_NODE_ID"
+                );
+                self.has_yielded = true;
+                self.act(|gossiper, _, _| gossiper.yield_to_other());
+            }
+            Event::Dialled(pretender, _) => {
+                self.act(|gossiper, now, actions| gossiper.refute(&pretender, now, actions));
+            }
+            Event::Leave(done) => {
+                self.act(|gossiper, _, actions| {
+                    gossiper.leave(actions);
+                    // There is no time to wait until there is room for messages.
+                    let known = gossiper.known();
+                    let members = actions.messages.drain(..).filter_map(|(node, message)| {
+                        Some((known.get(&node)?.id().clone(), message))
+                    });
+                    let members: Vec<_> = members.collect();
+                    actions.datagrams.extend(members);
+                });
+                // Fails if nobody waits for it any more.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    /// Somebody else wrote a record of this node. If there really is another one, it answers where the
+    /// record says that it is.
+    fn examine(&mut self, pretender: Member) {
+        let (Some(inner), Some(inbox)) = (self.node.upgrade(), self.inbox.upgrade()) else {
+            return;
+        };
+        let facts = pretender.facts();
+        let mine = self.gossiper.me().facts();
+        let elsewhere = facts
+            .address
+            .filter(|address| Some(*address) != mine.address);
+        if self.has_yielded {
+            return;
+        }
+        let (Some(address), true) = (elsewhere, facts.life > mine.life) else {
+            self.act(|gossiper, now, actions| gossiper.refute(&pretender, now, actions));
+            return;
+        };
+        let endpoint = inner.endpoint.clone();
+        let node = pretender.node().clone();
+        tokio::spawn(async move {
+            let dialled = endpoint.dial(address, Some(node)).await.map(drop);
+            let _ = inbox.send(Event::Dialled(pretender, dialled)).await;
+        });
+    }
+
+    fn tick(&mut self) {
+        if let Some(inner) = self.node.upgrade() {
+            self.gossiper.it_is(micros(inner.time_of_day()));
+        }
+        self.act(Gossiper::tick);
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Gossiper, Duration, &mut Actions)) {
+        let Some(inner) = self.node.upgrade() else {
+            return;
+        };
+        let mut actions = Actions::default();
+        act(&mut self.gossiper, self.started.elapsed(), &mut actions);
+        if actions.has_changed
+            && let Some(membership) = &inner.membership
+        {
+            membership.publish(Roster::of(self.gossiper.known()));
+            // Who waits for a node looks again.
+            inner.endpoint.refresh();
+            self.keep_neighbours(&inner);
+        }
+        for (to, packet) in actions.datagrams {
+            send_packet(&inner, &to, packet);
+        }
+        for (to, message) in actions.messages {
+            self.send(&to, message);
+        }
+    }
+
+    fn compare_links(&mut self) {
+        let Some(inner) = self.node.upgrade() else {
+            return;
+        };
+        let links = inner.endpoint.links();
+        let open = links.iter().filter(|link| !link.is_closed());
+        let now: BTreeMap<NodeId, Arc<Link>> = open
+            .map(|link| (link.node().clone(), Arc::clone(link)))
+            .collect();
+        let before = std::mem::replace(&mut self.connected, now);
+        for (node, link) in &before {
+            if !self.connected.contains_key(node) {
+                self.suspected.remove(node);
+                self.act(|gossiper, now, actions| {
+                    gossiper.disconnect(node);
+                    if link.is_lost() {
+                        gossiper.miss(node, now, actions);
+                    }
+                });
+            }
+        }
+        for (node, link) in self.connected.clone() {
+            if !before.contains_key(&node) {
+                self.act(|gossiper, now, actions| gossiper.connect(&node, now, actions));
+            }
+            if !link.is_suspect() {
+                self.suspected.remove(&node);
+            } else if self.suspected.insert(node.clone()) {
+                self.act(|gossiper, now, actions| gossiper.miss(&node, now, actions));
+            }
+            link.watch(self.gossiper.is_watched(&node));
+        }
+    }
+
+    /// Once a second: whom to keep connected, and whom no longer.
+    fn look(&mut self) {
+        let Some(inner) = self.node.upgrade() else {
+            return;
+        };
+        self.keep_neighbours(&inner);
+        let roster = Roster::of(self.gossiper.known());
+        let now = Instant::now();
+        let mut idle = BTreeMap::new();
+        for (node, link) in &self.connected {
+            let is_kept = self.gossiper.neighbours().contains(node)
+                || inner.dials.keeps(node)
+                // Only who can be found again is let go.
+                || roster.address(node).is_none();
+            let is_busy = link.in_flight() > 0 || link.serving().load(Ordering::Relaxed) > 0;
+            if is_kept || is_busy || !link.is_dialled() || link.is_retiring() {
+                continue;
+            }
+            let activity = link.activity();
+            let since = self
+                .idle
+                .get(node)
+                .filter(|(before, _)| *before == activity)
+                .map_or(now, |(_, since)| *since);
+            if now - since >= IDLE {
+                tracing::debug!(peer = %node, "an idle connection is given up");
+                link.retire();
+            } else {
+                idle.insert(node.clone(), (activity, since));
+            }
+        }
+        self.idle = idle;
+    }
+
+    fn keep_neighbours(&self, inner: &Inner) {
+        let known = self.gossiper.known();
+        let kept = self.gossiper.neighbours().iter().filter_map(|node| {
+            let address = known.get(node)?.id().facts().address?;
+            Some((node.clone(), address))
+        });
+        let roster = Roster::of(known);
+        inner.dials.keep(&inner.endpoint, kept.collect(), &roster);
+    }
+
+    fn send(&mut self, to: &NodeId, message: Bytes) {
+        if let Some(queue) = self.queues.get_mut(to) {
+            // What is too much is asked for again.
+            if queue.len() < QUEUE {
+                queue.push_back(message);
+            }
+            return;
+        }
+        if let Some(link) = self.connected.get(to) {
+            let (link, to) = (Arc::clone(link), to.clone());
+            self.queues.insert(to.clone(), VecDeque::new());
+            self.sending.spawn(async move {
+                link.send_gossip(message).await;
+                to
+            });
+        }
+    }
+
+    fn send_more(&mut self, sent: Option<NodeId>) {
+        let Some(to) = sent else { return };
+        let Some(mut queue) = self.queues.remove(&to).filter(|queue| !queue.is_empty()) else {
+            return;
+        };
+        let Some(link) = self.connected.get(&to).cloned() else {
+            return;
+        };
+        self.queues.insert(to.clone(), VecDeque::new());
+        self.sending.spawn(async move {
+            for message in queue.drain(..) {
+                link.send_gossip(message).await;
+            }
+            to
+        });
+    }
+}
+
+/// Sends a packet to a member, which is dialled for it if need be.
+fn send_packet(inner: &Arc<Inner>, to: &Member, packet: Bytes) {
+    if let Some(link) = inner.endpoint.link(to.node()) {
+        return link.send_datagram(packet);
+    }
+    let roster = inner.membership.as_ref().map(Membership::roster);
+    let known = roster.and_then(|roster| roster.address(to.node()));
+    let Some(address) = to.facts().address.or(known) else {
+        return;
+    };
+    let reaching = inner.reach(to.node(), address);
+    inner.endpoint.runtime().spawn(async move {
+        if let Ok(link) = reaching.await {
+            link.send_datagram(packet);
+        }
+    });
+}
+
+fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Events that wait for the task. Beyond, gossip is lost: it comes again.
+const EVENTS: usize = 4_096;
+/// Messages that wait for one slow peer.
+const QUEUE: usize = 1_024;
+/// How often it is looked whom to keep connected.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a connection that was made for a call is kept after the last one. Making it again costs two
+/// round trips; keeping it costs 45 KiB and a few packets a minute.
+const IDLE: Duration = Duration::from_secs(15);
+/// Beyond that nothing is due.
+const LONGEST: Duration = Duration::from_secs(3_600);

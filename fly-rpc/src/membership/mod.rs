@@ -1,0 +1,23 @@
+//! Membership by gossip: who is in the cluster, where, and what has become of them.
+//!
+//! Everything here travels over connections whose both ends have proved that they belong to the
+//! cluster. What a node sees directly counts more than what it hears.
+
+mod chance;
+mod driver;
+mod gossiper;
+mod member;
+mod neighbours;
+mod packet;
+mod roster;
+mod swim;
+
+pub(crate) use driver::{Membership, gossip};
+pub(crate) use member::Facts;
+pub(crate) use neighbours::MESH;
+pub(crate) use roster::{Known, Roster};
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Who is alive: the SWIM protocol, as foca implements it, without a clock or a network.
+//!
+//! What foca does not tell is found by comparing its state with the last known one; and a death that
+//! this node sees with its own eyes, because a connection has fallen silent, need not wait for a probe.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::{NonZeroU8, NonZeroUsize},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use fly_rpc_transport::{NodeId, Randomness};
+use foca::{Config, Foca, NoCustomBroadcast, Notification, PeriodicParams, State, Timer};
+
+use super::{
+    chance::Chance,
+    member::{Member, Unreadable},
+    packet::{self, PacketCodec},
+};
+
+/// One node's view of who is alive.
+pub(super) struct Swim {
+    foca: Foca<Member, PacketCodec, Chance, NoCustomBroadcast>,
+    codec: PacketCodec,
+    known: BTreeMap<NodeId, foca::Member<Member>>,
+    /// The latest record about this node that is not its own.
+    pretender: Option<Member>,
+    dirty: bool,
+}
+
+/// What is to be done after something happened.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// Packets, and to whom.
+    pub(super) packets: Vec<(Member, Bytes)>,
+    /// What is to be handed back, and after how long.
+    pub(super) timers: Vec<(Timer<Member>, Duration)>,
+}
+
+impl Swim {
+    /// A node that knows nobody. `now` is in microseconds since 1970.
+    pub(super) fn new(me: Member, randomness: Randomness, now: u64) -> Self {
+        let codec = PacketCodec::default();
+        codec.it_is(now);
+        Self {
+            foca: Foca::new(me, config(1), Chance(randomness), codec.clone()),
+            codec,
+            known: BTreeMap::new(),
+            pretender: None,
+            dirty: false,
+        }
+    }
+
+    /// What this node says of itself.
+    pub(super) fn me(&self) -> &Member {
+        self.foca.identity()
+    }
+
+    /// The time goes on.
+    pub(super) fn it_is(&self, now: u64) {
+        self.codec.it_is(now);
+    }
+
+    /// A packet came from the node `from`, which has proved that it is that node.
+    pub(super) fn hear(
+        &mut self,
+        from: &NodeId,
+        packet: &[u8],
+        effects: &mut Effects,
+    ) -> Result<(), Unreadable> {
+        let header = self.codec.header(&mut &*packet)?;
+        if header.src.node() != from {
+            return Err(Unreadable("a packet in another node's name"));
+        }
+        self.dirty = true;
+        match self.foca.handle_data(packet, effects) {
+            Err(foca::Error::Decode(_) | foca::Error::MalformedPacket) => {
+                Err(Unreadable("a packet that breaks off"))
+            }
+            Err(foca::Error::DataTooBig) => Err(Unreadable("a packet that is too long")),
+            // The others are no fault of the packet's.
+            _ => Ok(()),
+        }
+    }
+
+    /// A timer of [`Effects`] is due.
+    pub(super) fn expire(&mut self, timer: Timer<Member>, effects: &mut Effects) {
+        self.dirty = true;
+        if let Err(error) = self.foca.handle_timer(timer, effects) {
+            tracing::debug!(%error, "a probe was not made");
+        }
+    }
+
+    /// Takes over what another node knows: one record after the other.
+    pub(super) fn learn(
+        &mut self,
+        mut records: &[u8],
+        effects: &mut Effects,
+    ) -> Result<(), Unreadable> {
+        let mut learnt = Vec::new();
+        while !records.is_empty() {
+            learnt.push(self.codec.read(&mut records)?);
+        }
+        self.apply(learnt, effects);
+        Ok(())
+    }
+
+    /// This node has seen with its own eyes that `node` does not answer: says so, unless it is known
+    /// already.
+    pub(super) fn suspect(&mut self, node: &NodeId, effects: &mut Effects) -> Option<Suspicion> {
+        let known = self
+            .known
+            .get(node)
+            .filter(|known| known.state() == State::Alive)?;
+        let (member, incarnation) = (known.id().clone(), known.incarnation());
+        let suspect = foca::Member::new(member.clone(), incarnation, State::Suspect);
+        self.apply(vec![suspect], effects);
+        Some(Suspicion {
+            member,
+            incarnation,
+        })
+    }
+
+    /// The time in which a suspicion could be refuted is over.
+    pub(super) fn condemn(&mut self, suspicion: &Suspicion, effects: &mut Effects) {
+        let Suspicion {
+            member,
+            incarnation,
+        } = suspicion;
+        let is_refuted = self.known.get(member.node()).is_none_or(|known| {
+            known.id() != member
+                || known.incarnation() != *incarnation
+                || known.state() != State::Suspect
+        });
+        if !is_refuted {
+            let down = foca::Member::new(member.clone(), *incarnation, State::Down);
+            self.apply(vec![down], effects);
+        }
+    }
+
+    /// This node has something else to say of itself.
+    pub(super) fn revise(&mut self, revised: Member, effects: &mut Effects) {
+        self.dirty = true;
+        if let Err(error) = self.foca.change_identity(revised, effects) {
+            tracing::debug!(%error, "nothing new is said of this node");
+        }
+    }
+
+    /// This node goes, and says so.
+    pub(super) fn leave(&mut self, effects: &mut Effects) {
+        // Whoever does not hear it finds out.
+        let _ = self.foca.leave_cluster(effects);
+    }
+
+    /// A later record about this node than its own, which somebody else must have written.
+    pub(super) fn take_pretender(&mut self) -> Option<Member> {
+        let pretender = self.pretender.take();
+        pretender.filter(|pretender| pretender.age(self.me()).is_gt())
+    }
+
+    /// What changed since this was asked last.
+    pub(super) fn changes(&mut self) -> Vec<foca::Member<Member>> {
+        if !std::mem::take(&mut self.dirty) {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        let mut count = 0;
+        for member in self.foca.iter_membership_state() {
+            count += 1;
+            let known = self.known.get(member.id().node());
+            if known != Some(member) {
+                self.known
+                    .insert(member.id().node().clone(), member.clone());
+                changes.push(member.clone());
+            }
+        }
+        if count < self.known.len() {
+            let still: BTreeSet<&NodeId> = self
+                .foca
+                .iter_membership_state()
+                .map(|member| member.id().node())
+                .collect();
+            self.known.retain(|node, _| still.contains(node));
+        }
+        if !changes.is_empty() {
+            changes.sort_by(|a, b| a.id().node().cmp(b.id().node()));
+            // Fails if a period were changed, and none is.
+            let _ = self.foca.set_config(config(self.foca.num_members()));
+        }
+        changes
+    }
+
+    /// Everybody who is known, dead ones for as long as they are remembered, as of the last
+    /// [`changes`](Self::changes).
+    pub(super) fn known(&self) -> &BTreeMap<NodeId, foca::Member<Member>> {
+        &self.known
+    }
+
+    /// A number that two nodes share which know the same, this node included.
+    pub(super) fn digest(&self) -> u64 {
+        let me = foca::Member::alive(self.me().clone());
+        self.known
+            .values()
+            .filter(|member| member.state() != State::Down)
+            .chain([&me])
+            .fold(0, |digest, member| digest ^ hash(member))
+    }
+
+    fn apply(&mut self, learnt: Vec<foca::Member<Member>>, effects: &mut Effects) {
+        for member in &learnt {
+            let is_latest = |pretender: &Member| member.id().age(pretender).is_gt();
+            if member.id().node() == self.me().node()
+                && is_latest(self.me())
+                && self.pretender.as_ref().is_none_or(is_latest)
+            {
+                self.pretender = Some(member.id().clone());
+            }
+        }
+        self.dirty = true;
+        if let Err(error) = self.foca.apply_many(learnt.into_iter(), true, effects) {
+            tracing::debug!(%error, "what was learnt could not be passed on");
+        }
+    }
+}
+
+/// Somebody who does not answer, and may still say that he is there.
+#[derive(Clone, Debug)]
+pub(super) struct Suspicion {
+    member: Member,
+    incarnation: u16,
+}
+
+/// FNV-1a of what is passed on of a member: no secret, and nobody gains by a collision.
+fn hash(member: &foca::Member<Member>) -> u64 {
+    let mut record = Vec::new();
+    packet::write(member, &mut record);
+    record.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn config(members: usize) -> Config {
+    let mut config = Config::simple();
+    config.probe_period = PROBE_PERIOD;
+    config.probe_rtt = PROBE_ROUND_TRIP;
+    config.suspect_to_down_after = SUSPICION;
+    config.max_packet_size = PACKET;
+    config.notify_down_members = true;
+    config.remove_down_after = Some(MEMORY);
+    config.periodic_announce_to_down_members = Some(PeriodicParams {
+        frequency: DOWN_PERIOD,
+        num_members: ONE,
+    });
+    // Each piece of news travels with so many packets: enough to reach all (SWIM, section 4.1: some
+    // multiple of the logarithm), beside the faster way over the connections that there are.
+    let rounds = 4 * (usize::BITS - members.leading_zeros()) as usize / 3;
+    config.max_transmissions = u8::try_from(rounds.clamp(4, 24))
+        .ok()
+        .and_then(NonZeroU8::new)
+        .expect("between 4 and 24");
+    config
+}
+
+impl foca::Runtime<Member> for &mut Effects {
+    fn notify(&mut self, _notification: Notification<'_, Member>) {}
+
+    fn send_to(&mut self, to: Member, data: &[u8]) {
+        self.packets.push((to, Bytes::copy_from_slice(data)));
+    }
+
+    fn submit_after(&mut self, event: Timer<Member>, after: Duration) {
+        self.timers.push((event, after));
+    }
+}
+
+impl foca::Identity for Member {
+    type Addr = NodeId;
+
+    fn renew(&self) -> Option<Self> {
+        Some(self.revised(|_| ()))
+    }
+
+    fn addr(&self) -> NodeId {
+        self.node().clone()
+    }
+
+    fn win_addr_conflict(&self, adversary: &Self) -> bool {
+        self.age(adversary).is_gt()
+    }
+}
+
+/// How often one member, another each time, is asked whether it is there.
+const PROBE_PERIOD: Duration = Duration::from_secs(2);
+/// How long the answer may take before others are asked to ask: a connection may have to be made
+/// first, which takes two round trips.
+const PROBE_ROUND_TRIP: Duration = Duration::from_secs(1);
+/// How long a member may take to say that it is there after all.
+pub(super) const SUSPICION: Duration = Duration::from_secs(3);
+/// How long the dead are remembered, so that nobody who heard late brings them back.
+const MEMORY: Duration = Duration::from_secs(600);
+/// How often one of the dead is asked whether it is: a partition heals by that.
+const DOWN_PERIOD: Duration = Duration::from_secs(10);
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
+/// Bytes of a packet: a QUIC datagram takes so many on every path.
+const PACKET: NonZeroUsize = NonZeroUsize::new(1_099).expect("it is not 0");

@@ -1,0 +1,123 @@
+//! Nodes that are known by gossip and not connected: one of them is dialled when a call needs it and
+//! nobody who is connected can serve it.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+
+use fly_rpc_transport::{Catalogue, Link, Links, NodeId};
+use tokio::time::timeout_at;
+
+use super::{RemoteCall, is_fresh};
+use crate::{
+    error::{RpcError, Stage},
+    membership::{Facts, Known},
+    resolve,
+};
+
+impl RemoteCall<'_> {
+    /// Connects a node of the target that may serve the call; `None` if there is none. Those that
+    /// cannot be reached, or do not serve it after all, are left in `unreached`.
+    ///
+    /// # Errors
+    /// [`RpcError::Unreachable`] if there were some and none could be reached, and
+    /// [`RpcError::Timeout`] if the deadline passed meanwhile.
+    pub(super) async fn connect_somebody(
+        &self,
+        links: &Links,
+        tried: &[Arc<Link>],
+        unreached: &mut Vec<NodeId>,
+    ) -> Result<Option<Arc<Link>>, RpcError> {
+        let inner = self.node.inner();
+        let mut failure = None;
+        while let Some((node, address)) = self.unconnected(links, unreached) {
+            let reaching = inner.reach(&node, address);
+            let reached = timeout_at(self.deadline, reaching).await;
+            unreached.push(node.clone());
+            match reached.map_err(|_elapsed| RpcError::Timeout {
+                stage: Stage::Connecting,
+            })? {
+                Ok(link) if is_fresh(&link, tried) && resolve::offers(&link, &self.wanted) => {
+                    return Ok(Some(link));
+                }
+                Ok(_) => {}
+                Err(source) => failure = Some(RpcError::Unreachable { node, source }),
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+
+    /// The most promising of them, and where it is.
+    fn unconnected(&self, links: &Links, unreached: &[NodeId]) -> Option<(NodeId, SocketAddr)> {
+        let inner = self.node.inner();
+        let here = inner.here();
+        let roster = inner.roster();
+        let is_candidate = |node: &NodeId, facts: &Facts| {
+            !facts.draining
+                && here.includes(self.wanted.target, node, &facts.region)
+                && !unreached.contains(node)
+                && !is_connected(links, node)
+                && self.serves(links, facts) != Some(false)
+        };
+        let candidates = roster
+            .iter()
+            .filter(|(node, known)| is_candidate(node, known.facts()));
+        let rank = |known: &Known| {
+            let is_unsure = self.serves(links, known.facts()).is_none();
+            (known.is_suspect(), is_unsure, self.chance().number())
+        };
+        candidates
+            .filter_map(|(node, known)| Some((rank(known), node, known.facts().address?)))
+            .min_by_key(|(rank, ..)| *rank)
+            .map(|(_, node, address)| (node.clone(), address))
+    }
+
+    /// Why none of the nodes of the target that are not connected can serve the call; `None` if there
+    /// is none of which that is known.
+    pub(super) fn explain_unconnected(&self, links: &Links) -> Option<RpcError> {
+        let inner = self.node.inner();
+        let here = inner.here();
+        let roster = inner.roster();
+        let mut offered = BTreeSet::new();
+        let mut nodes_checked = 0;
+        for (node, known) in roster.iter() {
+            if here.includes(self.wanted.target, node, &known.facts().region)
+                && let Some(catalogue) = self.catalogue(links, known.facts())
+            {
+                nodes_checked += 1;
+                let versions = catalogue.versions(self.wanted.name).iter();
+                offered.extend(versions.map(|offer| offer.version));
+            }
+        }
+        (nodes_checked > 0).then(|| RpcError::FunctionUnavailable {
+            function: self.wanted.name.to_owned(),
+            version: self.wanted.version,
+            target: self.wanted.target.clone(),
+            offered: offered.into_iter().collect(),
+            nodes_checked,
+        })
+    }
+
+    /// Whether a node serves the call; `None` if that is not known.
+    fn serves(&self, links: &Links, facts: &Facts) -> Option<bool> {
+        let catalogue = self.catalogue(links, facts)?;
+        let offer = catalogue.find(self.wanted.name, self.wanted.version);
+        Some(offer.is_some_and(|offer| offer.fingerprint == self.wanted.fingerprint))
+    }
+
+    /// What a node serves: known if this one, or any that is connected, serves the same.
+    fn catalogue(&self, links: &Links, facts: &Facts) -> Option<Arc<Catalogue>> {
+        let own = &self.node.inner().catalogue;
+        if own.digest() == facts.catalogue {
+            return Some(Arc::clone(own));
+        }
+        links
+            .iter()
+            .map(|link| link.catalogue())
+            .find(|catalogue| catalogue.digest() == facts.catalogue)
+    }
+}
+
+fn is_connected(links: &Links, node: &NodeId) -> bool {
+    links
+        .binary_search_by(|link| link.node().cmp(node))
+        .is_ok_and(|place| !links[place].is_retiring() && !links[place].is_closed())
+}
