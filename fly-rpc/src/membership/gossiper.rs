@@ -243,8 +243,9 @@ impl Gossiper {
             // The one whose turn it is, so that all are asked in time.
             let audience = self.audience();
             let turn = (now.as_secs() / QUESTIONS.as_secs()) as usize;
-            if let Some(node) = audience.iter().nth(turn % audience.len().max(1)) {
-                self.ask(node, now, actions);
+            match audience.iter().nth(turn % audience.len().max(1)) {
+                Some(node) => self.ask(node, now, actions),
+                None => self.next_question = now + FIRST_QUESTIONS,
             }
         }
         if now >= self.next_telling {

@@ -196,6 +196,21 @@ fn everybody_knows_everybody_soon() {
 }
 
 #[test]
+fn after_a_tick_nothing_is_due_at_once() {
+    for size in [1, 2, 20] {
+        let mut world = cluster(size);
+        for step in 0..200 {
+            world.run(Duration::from_millis(50));
+            let now = world.now;
+            for node in world.nodes.values_mut() {
+                node.tick(now, &mut Actions::default());
+                assert!(node.due() > now, "step {step} of {size}");
+            }
+        }
+    }
+}
+
+#[test]
 fn who_dies_is_gone_within_ten_seconds_and_nobody_else_is() {
     let mut world = cluster(40);
     world.run(Duration::from_secs(10));
