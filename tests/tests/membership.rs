@@ -20,7 +20,7 @@ async fn start(
 ) -> Node {
     let builder = cluster.builder(&format!("n{number}"), region);
     let first = cluster.addresses().into_iter().take(1);
-    let builder = change(builder.peers(first));
+    let builder = change(builder.gossip(true).peers(first));
     if number == 0 {
         cluster.start(builder).await
     } else {

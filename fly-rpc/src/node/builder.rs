@@ -32,7 +32,7 @@ pub struct NodeBuilder {
     /// An address of this machine to advertise with whatever port is bound.
     pub(super) advertise_ip: Option<IpAddr>,
     pub(super) peers: Vec<String>,
-    pub(super) gossip: Option<bool>,
+    pub(super) gossip: bool,
     pub(super) secret: Option<ClusterSecret>,
     pub(super) previous_secret: Option<ClusterSecret>,
     pub(super) identity: Option<Identity>,
@@ -127,11 +127,11 @@ impl NodeBuilder {
         self
     }
 
-    /// Whether this node learns from others who is in the cluster, and tells them. Default true. Without
-    /// gossip it knows those only whom it is told of by `peers` or finds itself, and is connected with all of
-    /// them; nodes with and without it work together.
+    /// Whether this node learns from others who is in the cluster, and tells them. Default false: it knows
+    /// those only whom it is told of by `peers` or finds itself, and is connected with all of them. Nodes
+    /// with and without gossip work together.
     pub fn gossip(mut self, gossip: bool) -> Self {
-        self.gossip = Some(gossip);
+        self.gossip = gossip;
         self
     }
 

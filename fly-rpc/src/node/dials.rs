@@ -68,19 +68,11 @@ impl Dials {
         neighbours: BTreeMap<NodeId, SocketAddr>,
         roster: &Roster,
     ) {
-        {
-            let mut kept = lock(&self.neighbours);
-            kept.retain(|node, keeper| neighbours.get(node) == Some(&keeper.address()));
-            for (node, address) in &neighbours {
-                kept.entry(node.clone()).or_insert_with(|| {
-                    Keeper::start(endpoint.clone(), *address, Some(node.clone()))
-                });
-            }
-        }
+        let mut dials = self.lock();
+        self.keep_neighbours(endpoint, neighbours, &dials);
         if roster.len() <= MESH {
             return;
         }
-        let mut dials = self.lock();
         let mut strangers = 0;
         for (address, dial) in dials.iter_mut() {
             match dial.who() {
@@ -99,6 +91,40 @@ impl Dials {
                 _ => {}
             }
         }
+    }
+
+    /// Keeps these members connected, unless that is done already because of their address.
+    fn keep_neighbours(
+        &self,
+        endpoint: &Endpoint,
+        mut neighbours: BTreeMap<NodeId, SocketAddr>,
+        dials: &BTreeMap<SocketAddr, Dial>,
+    ) {
+        for dial in dials.values().filter(|dial| dial.keeper.is_some()) {
+            if let Some((node, _)) = dial.who() {
+                neighbours.remove(&node);
+            }
+        }
+        let mut kept = lock(&self.neighbours);
+        kept.retain(|node, keeper| neighbours.get(node) == Some(&keeper.address()));
+        for (node, address) in neighbours {
+            kept.entry(node).or_insert_with_key(|node| {
+                Keeper::start(endpoint.clone(), address, Some(node.clone()))
+            });
+        }
+    }
+
+    /// True if `node` is being dialled again and again: it cannot be reached, or was lost just now.
+    pub(crate) fn is_failing(&self, node: &NodeId) -> bool {
+        let fails = |keeper: &Keeper| {
+            let attempts = keeper.attempts().now();
+            attempts.ended > 0 && !attempts.connected
+        };
+        lock(&self.neighbours).get(node).is_some_and(fails)
+            || self.lock().values().any(|dial| {
+                dial.keeper.as_ref().is_some_and(fails)
+                    && dial.who().is_some_and(|(who, _)| who == *node)
+            })
     }
 
     /// True if a connection to `node` is kept for its own sake.

@@ -53,7 +53,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     let incarnation = hello.incarnation;
     let me = facts(&hello);
     let catalogue = Arc::clone(&hello.catalogue);
-    let (membership, inbox) = builder.gossip.unwrap_or(true).then(Membership::new).unzip();
+    let (membership, inbox) = builder.gossip.then(Membership::new).unzip();
     let config = EndpointConfig {
         socket,
         randomness: builder.platform.randomness(),

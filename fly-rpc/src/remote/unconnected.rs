@@ -55,6 +55,8 @@ impl RemoteCall<'_> {
                 && here.includes(self.wanted.target, node, &facts.region)
                 && !unreached.contains(node)
                 && !is_connected(links, node)
+                // What is seen directly counts more than what is said.
+                && !inner.dials.is_failing(node)
                 && self.serves(links, facts) != Some(false)
         };
         let candidates = roster
