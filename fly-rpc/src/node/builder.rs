@@ -13,6 +13,7 @@ use fly_rpc_transport::sim::Host;
 
 use super::{Node, platform::Platform, start};
 use crate::{
+    discovery::Discovery,
     environment::{self, Environment},
     registry::States,
     start_error::StartError,
@@ -33,6 +34,7 @@ pub struct NodeBuilder {
     pub(super) advertise_ip: Option<IpAddr>,
     pub(super) peers: Vec<String>,
     pub(super) gossip: Option<bool>,
+    pub(super) sources: Vec<Box<dyn Discovery>>,
     pub(super) secret: Option<ClusterSecret>,
     pub(super) previous_secret: Option<ClusterSecret>,
     pub(super) identity: Option<Identity>,
@@ -121,7 +123,8 @@ impl NodeBuilder {
     }
 
     /// `host:port` of nodes to dial and keep connected. A name is looked up every five seconds, and
-    /// each of its addresses is a node. Replaces what was set before.
+    /// each of its addresses is a node. Replaces what was set before; sources given to
+    /// [`discovery`](Self::discovery) stay.
     pub fn peers<P: Into<String>>(mut self, peers: impl IntoIterator<Item = P>) -> Self {
         self.peers = peers.into_iter().map(Into::into).collect();
         self
@@ -132,6 +135,13 @@ impl NodeBuilder {
     /// them; nodes with and without it work together.
     pub fn gossip(mut self, gossip: bool) -> Self {
         self.gossip = Some(gossip);
+        self
+    }
+
+    /// A source of addresses to dial, beside `peers` and, in development mode, the runtime directory.
+    /// Each call adds one. An address is dialled while any of them names it.
+    pub fn discovery(mut self, source: impl Discovery + 'static) -> Self {
+        self.sources.push(Box::new(source));
         self
     }
 

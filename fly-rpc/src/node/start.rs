@@ -17,9 +17,10 @@ use tokio::time::{Instant, interval, timeout};
 use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources};
 use crate::{
     budget::RetryBudget,
-    discovery::{self, Announcement, LocalDirectory, LocalNode},
+    discovery::{
+        Announcement, Discovery, Fixed, LocalDirectory, LocalNode, LocalNodes, Name, Others,
+    },
     dispatch::Dispatch,
-    environment,
     membership::{self, Facts, Membership},
     registry::{Registry, registered},
     scope,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// Starts the node that `builder` describes. An error leaves nothing running.
-pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
+pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(StartError::NoRuntime);
     }
@@ -43,6 +44,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     };
     let who = builder.checked_names(directory.as_ref())?;
     let (socket, bound) = builder.bind_socket()?;
+    let sources = builder.sources()?;
     let hello = builder.hello(&who, &registry, bound);
     tracing::info!(
         node = %who.id, region = %who.region, primary = %who.primary, cluster = who.cluster, %bound,
@@ -108,7 +110,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         let gossip = membership::gossip(Arc::downgrade(&inner), me, inbox);
         inner.resources.hold_task(tokio::spawn(gossip));
     }
-    find_others(&inner, &builder.peers, announcement)?;
+    find_others(&inner, sources, announcement);
 
     let node = Node { inner };
     // Peers that are up are connected when this returns; those that are not are dialled on in the
@@ -120,38 +122,22 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     Ok(node)
 }
 
-/// Starts to dial everyone who is known, and to look for more.
+/// Starts to follow every source of addresses.
 fn find_others(
     inner: &Inner,
-    peers: &[String],
+    mut sources: Vec<Box<dyn Discovery>>,
     announcement: Option<Announcement>,
-) -> Result<(), StartError> {
-    let Inner {
-        endpoint,
-        dials,
-        resources,
-        ..
-    } = inner;
-    for peer in peers {
-        match peer.parse() {
-            Ok(address) => dials.add(endpoint, address, None),
-            Err(_is_a_name) => {
-                dials.look_up(peer);
-                let follow =
-                    discovery::follow_name(peer.clone(), endpoint.clone(), Arc::clone(dials));
-                resources.hold_task(tokio::spawn(follow));
-            }
-        }
-    }
+) {
     if let Some(announcement) = announcement {
-        for other in announcement.others()? {
-            dials.add(endpoint, other.address, Some((other.node, other.region)));
-        }
-        let follow = discovery::follow(announcement.clone(), endpoint.clone(), Arc::clone(dials));
-        resources.hold_task(tokio::spawn(follow));
-        resources.hold_announcement(announcement);
+        sources.push(Box::new(LocalNodes::new(announcement.clone())));
+        inner.resources.hold_announcement(announcement);
     }
-    Ok(())
+    let (endpoint, dials) = (inner.endpoint.clone(), Arc::clone(&inner.dials));
+    let others = Arc::new(Others::new(inner.id.clone(), endpoint, dials));
+    for source in sources {
+        let follow = others.follow(source);
+        inner.resources.hold_task(tokio::spawn(follow));
+    }
 }
 
 /// Who the node is, every name checked.
@@ -173,9 +159,6 @@ impl NodeBuilder {
         let cluster = self.checked_cluster()?;
         let region = checked_region("region", self.region.clone())?;
         let primary = checked_region("primary region", self.primary.clone())?;
-        for peer in &self.peers {
-            environment::check_peer(peer)?;
-        }
         let (id, identity) = self.checked_identity(&cluster, directory)?;
         Ok(Names {
             cluster,
@@ -184,6 +167,23 @@ impl NodeBuilder {
             primary,
             identity,
         })
+    }
+
+    /// Whom to ask for addresses.
+    fn sources(&mut self) -> Result<Vec<Box<dyn Discovery>>, StartError> {
+        let mut sources = std::mem::take(&mut self.sources);
+        let (addresses, names): (Vec<_>, Vec<_>) = self
+            .peers
+            .iter()
+            .partition(|peer| peer.parse::<SocketAddr>().is_ok());
+        if !addresses.is_empty() {
+            let addresses = addresses.iter().flat_map(|address| address.parse());
+            sources.push(Box::new(Fixed::new::<SocketAddr>(addresses)));
+        }
+        for name in names {
+            sources.push(Box::new(Name::new(name)?));
+        }
+        Ok(sources)
     }
 
     fn bind_socket(&self) -> Result<(Socket, SocketAddr), StartError> {
