@@ -8,16 +8,20 @@
 //! | source | where it looks |
 //! |---|---|
 //! | [`Fixed`], [`Name`] | an address, or a name that the system resolves; what `NodeBuilder::peers` and `FLY_RPC_PEERS` list |
+//! | [`Dns`] | A and AAAA, or SRV, records of a name: headless services elsewhere |
 //! | the runtime directory | other processes of this user on this machine; development mode |
 
 mod announcement;
 mod directory;
+mod dns;
 mod excerpt;
 mod fixed;
 mod follow;
 mod local;
 mod merge;
 mod name;
+mod places;
+mod questions;
 mod schedule;
 mod seldom;
 mod sighting;
@@ -26,6 +30,7 @@ use std::{any::type_name, error::Error, fmt, future::Future, pin::Pin};
 
 pub(crate) use announcement::{Announcement, LocalNode};
 pub(crate) use directory::LocalDirectory;
+pub use dns::Dns;
 pub use fixed::Fixed;
 pub(crate) use follow::Others;
 pub(crate) use local::LocalNodes;

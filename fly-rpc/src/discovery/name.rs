@@ -17,7 +17,7 @@ use crate::{environment, start_error::StartError};
 /// A name that is looked up every five seconds, each of whose addresses is taken for a node.
 ///
 /// What the names in [`NodeBuilder::peers`](crate::NodeBuilder::peers) and `FLY_RPC_PEERS` are made
-/// into.
+/// into. [`Dns`](super::Dns) asks name servers itself, and as often as their answers say.
 #[derive(Debug)]
 pub struct Name {
     host_and_port: String,
