@@ -8,6 +8,7 @@
 //! | source | where it looks |
 //! |---|---|
 //! | [`Fixed`], [`Name`] | an address, or a name that the system resolves; what `NodeBuilder::peers` and `FLY_RPC_PEERS` list |
+//! | [`FlyDns`] | the DNS of Fly's private network; with `Node::from_env` the default on Fly |
 //! | [`Dns`] | A and AAAA, or SRV, records of a name: headless services elsewhere |
 //! | the runtime directory | other processes of this user on this machine; development mode |
 
@@ -16,6 +17,7 @@ mod directory;
 mod dns;
 mod excerpt;
 mod fixed;
+mod fly;
 mod follow;
 mod local;
 mod merge;
@@ -32,6 +34,7 @@ pub(crate) use announcement::{Announcement, LocalNode};
 pub(crate) use directory::LocalDirectory;
 pub use dns::Dns;
 pub use fixed::Fixed;
+pub use fly::FlyDns;
 pub(crate) use follow::Others;
 pub(crate) use local::LocalNodes;
 pub use name::Name;

@@ -14,7 +14,7 @@ use fly_rpc_transport::sim::Host;
 use super::{Node, platform::Platform, start};
 use crate::{
     discovery::Discovery,
-    environment::{self, Environment},
+    environment::{self, Environment, OnFly},
     registry::States,
     start_error::StartError,
 };
@@ -35,6 +35,8 @@ pub struct NodeBuilder {
     pub(super) peers: Vec<String>,
     pub(super) gossip: Option<bool>,
     pub(super) sources: Vec<Box<dyn Discovery>>,
+    /// Where this runs, if that is Fly and the environment was read.
+    pub(super) fly: Option<OnFly>,
     pub(super) secret: Option<ClusterSecret>,
     pub(super) previous_secret: Option<ClusterSecret>,
     pub(super) identity: Option<Identity>,
@@ -67,6 +69,7 @@ impl NodeBuilder {
             secret,
             previous_secret,
             build,
+            fly,
         } = environment::read(lookup)?;
         Ok(Self {
             cluster,
@@ -80,6 +83,7 @@ impl NodeBuilder {
             secret,
             previous_secret,
             build,
+            fly,
             ..Self::default()
         })
     }
@@ -139,7 +143,9 @@ impl NodeBuilder {
     }
 
     /// A source of addresses to dial, beside `peers` and, in development mode, the runtime directory.
-    /// Each call adds one. An address is dialled while any of them names it.
+    /// Each call adds one. An address is dialled while any of them names it. Default none; on Fly,
+    /// with [`Node::from_env`], the platform's own DNS ([`FlyDns`](crate::discovery::FlyDns)), which
+    /// a source given here takes the place of.
     pub fn discovery(mut self, source: impl Discovery + 'static) -> Self {
         self.sources.push(Box::new(source));
         self

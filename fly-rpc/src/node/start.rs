@@ -18,9 +18,10 @@ use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Res
 use crate::{
     budget::RetryBudget,
     discovery::{
-        Announcement, Discovery, Fixed, LocalDirectory, LocalNode, LocalNodes, Name, Others,
+        Announcement, Discovery, Fixed, FlyDns, LocalDirectory, LocalNode, LocalNodes, Name, Others,
     },
     dispatch::Dispatch,
+    environment::OnFly,
     membership::{self, Facts, Membership},
     registry::{Registry, registered},
     scope,
@@ -44,7 +45,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     };
     let who = builder.checked_names(directory.as_ref())?;
     let (socket, bound) = builder.bind_socket()?;
-    let sources = builder.sources()?;
+    let sources = builder.sources(&who.id, bound)?;
     let hello = builder.hello(&who, &registry, bound);
     tracing::info!(
         node = %who.id, region = %who.region, primary = %who.primary, cluster = who.cluster, %bound,
@@ -170,8 +171,19 @@ impl NodeBuilder {
     }
 
     /// Whom to ask for addresses.
-    fn sources(&mut self) -> Result<Vec<Box<dyn Discovery>>, StartError> {
+    fn sources(
+        &mut self,
+        id: &NodeId,
+        bound: SocketAddr,
+    ) -> Result<Vec<Box<dyn Discovery>>, StartError> {
         let mut sources = std::mem::take(&mut self.sources);
+        // In development mode nobody outside this machine could be reached.
+        if let Some(fly) = self.fly.take()
+            && sources.is_empty()
+            && !self.is_development()
+        {
+            sources.push(Box::new(self.fly_dns(fly, id, bound)));
+        }
         let (addresses, names): (Vec<_>, Vec<_>) = self
             .peers
             .iter()
@@ -184,6 +196,26 @@ impl NodeBuilder {
             sources.push(Box::new(Name::new(name)?));
         }
         Ok(sources)
+    }
+
+    /// The platform's own DNS. All machines are taken to be configured alike: the port at which this
+    /// one is reached is that of the others.
+    fn fly_dns(&self, fly: OnFly, id: &NodeId, bound: SocketAddr) -> FlyDns {
+        let port = self.advertise.unwrap_or(bound).port();
+        let mut dns = FlyDns::of(fly.app).port(port);
+        if let Some(name_server) = fly.name_server {
+            dns = dns.name_server(name_server);
+        }
+        if let Some(ip) = fly.private_ip {
+            dns = dns.own_address(ip);
+        }
+        if fly.machine.as_ref() != Some(id) {
+            dns = dns.nodes_have_other_ids();
+        }
+        match fly.machine {
+            Some(machine) => dns.own_machine(machine),
+            None => dns,
+        }
     }
 
     fn bind_socket(&self) -> Result<(Socket, SocketAddr), StartError> {
