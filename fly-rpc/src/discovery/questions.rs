@@ -181,8 +181,9 @@ fn alone(server: SocketAddr) -> NameServerConfig {
 }
 
 fn set(options: &mut ResolverOpts, has_own_server: bool) {
-    options.timeout = TRY;
-    options.attempts = 1;
+    options.timeout = PATIENCE;
+    // Over UDP a question is repeated within that time.
+    options.attempts = 0;
     // Each look asks: who wants to keep an answer keeps it above.
     options.cache_size = 0;
     options.edns0 = true;
@@ -191,5 +192,5 @@ fn set(options: &mut ResolverOpts, has_own_server: bool) {
     }
 }
 
-/// How long an answer may take, of two tries each.
-const TRY: Duration = Duration::from_secs(2);
+/// How long an answer may take, a second attempt over TCP included.
+const PATIENCE: Duration = Duration::from_secs(2);
