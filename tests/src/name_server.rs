@@ -80,8 +80,26 @@ struct State {
 }
 
 impl NameServer {
-    /// Starts a server for a zone.
+    /// Starts a server for a zone, on loopback.
     pub async fn start(zone: Zone) -> Self {
+        let (address, udp, tcp) = free().await;
+        let mut this = Self::new(address, zone);
+        this.serve(udp, tcp);
+        this
+    }
+
+    /// Starts a server for a zone at this address.
+    ///
+    /// # Errors
+    /// What the operating system says of the address.
+    pub async fn at(address: SocketAddr, zone: Zone) -> io::Result<Self> {
+        let (udp, tcp) = bind(address).await?;
+        let mut this = Self::new(address, zone);
+        this.serve(udp, tcp);
+        Ok(this)
+    }
+
+    fn new(address: SocketAddr, zone: Zone) -> Self {
         let state = State {
             zone,
             mood: Mood::Honest,
@@ -91,14 +109,11 @@ impl NameServer {
             state: Mutex::new(state),
             asked: watch::Sender::default(),
         });
-        let (address, udp, tcp) = free().await;
-        let mut this = Self {
+        Self {
             shared,
             address,
             tasks: JoinSet::new(),
-        };
-        this.serve(udp, tcp);
-        this
+        }
     }
 
     /// Where it answers.
