@@ -14,14 +14,11 @@ use fly_rpc_transport::{
 };
 use tokio::time::{Instant, interval, timeout};
 
-use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources};
+use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources, sources};
 use crate::{
     budget::RetryBudget,
-    discovery::{
-        Announcement, Discovery, Fixed, FlyDns, LocalDirectory, LocalNode, LocalNodes, Name, Others,
-    },
+    discovery::{Announcement, LocalDirectory, LocalNode},
     dispatch::Dispatch,
-    environment::OnFly,
     membership::{self, Facts, Membership},
     registry::{Registry, registered},
     scope,
@@ -111,7 +108,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         let gossip = membership::gossip(Arc::downgrade(&inner), me, inbox);
         inner.resources.hold_task(tokio::spawn(gossip));
     }
-    find_others(&inner, sources, announcement);
+    sources::follow(&inner, sources, announcement);
 
     let node = Node { inner };
     // Peers that are up are connected when this returns; those that are not are dialled on in the
@@ -121,24 +118,6 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         scope::offer_default(&node);
     }
     Ok(node)
-}
-
-/// Starts to follow every source of addresses.
-fn find_others(
-    inner: &Inner,
-    mut sources: Vec<Box<dyn Discovery>>,
-    announcement: Option<Announcement>,
-) {
-    if let Some(announcement) = announcement {
-        sources.push(Box::new(LocalNodes::new(announcement.clone())));
-        inner.resources.hold_announcement(announcement);
-    }
-    let (endpoint, dials) = (inner.endpoint.clone(), Arc::clone(&inner.dials));
-    let others = Arc::new(Others::new(inner.id.clone(), endpoint, dials));
-    for source in sources {
-        let follow = others.follow(source);
-        inner.resources.hold_task(tokio::spawn(follow));
-    }
 }
 
 /// Who the node is, every name checked.
@@ -152,7 +131,7 @@ struct Names {
 
 impl NodeBuilder {
     /// With no secret and no certificate a node is in development mode.
-    fn is_development(&self) -> bool {
+    pub(super) fn is_development(&self) -> bool {
         self.secret.is_none() && self.identity.is_none()
     }
 
@@ -168,54 +147,6 @@ impl NodeBuilder {
             primary,
             identity,
         })
-    }
-
-    /// Whom to ask for addresses.
-    fn sources(
-        &mut self,
-        id: &NodeId,
-        bound: SocketAddr,
-    ) -> Result<Vec<Box<dyn Discovery>>, StartError> {
-        let mut sources = std::mem::take(&mut self.sources);
-        // In development mode nobody outside this machine could be reached.
-        if let Some(fly) = self.fly.take()
-            && sources.is_empty()
-            && !self.is_development()
-        {
-            sources.push(Box::new(self.fly_dns(fly, id, bound)));
-        }
-        let (addresses, names): (Vec<_>, Vec<_>) = self
-            .peers
-            .iter()
-            .partition(|peer| peer.parse::<SocketAddr>().is_ok());
-        if !addresses.is_empty() {
-            let addresses = addresses.iter().flat_map(|address| address.parse());
-            sources.push(Box::new(Fixed::new::<SocketAddr>(addresses)));
-        }
-        for name in names {
-            sources.push(Box::new(Name::new(name)?));
-        }
-        Ok(sources)
-    }
-
-    /// The platform's own DNS. All machines are taken to be configured alike: the port at which this
-    /// one is reached is that of the others.
-    fn fly_dns(&self, fly: OnFly, id: &NodeId, bound: SocketAddr) -> FlyDns {
-        let port = self.advertise.unwrap_or(bound).port();
-        let mut dns = FlyDns::of(fly.app).port(port);
-        if let Some(name_server) = fly.name_server {
-            dns = dns.name_server(name_server);
-        }
-        if let Some(ip) = fly.private_ip {
-            dns = dns.own_address(ip);
-        }
-        if fly.machine.as_ref() != Some(id) {
-            dns = dns.nodes_have_other_ids();
-        }
-        match fly.machine {
-            Some(machine) => dns.own_machine(machine),
-            None => dns,
-        }
     }
 
     fn bind_socket(&self) -> Result<(Socket, SocketAddr), StartError> {
