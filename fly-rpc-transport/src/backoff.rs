@@ -17,11 +17,16 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A schedule that starts with its shortest delay.
+    /// A schedule for dials, that starts with its shortest delay.
     pub fn new(limits: &Limits) -> Self {
+        Self::between(limits.redial_first, limits.redial_most)
+    }
+
+    /// A schedule between two delays.
+    pub fn between(first: Duration, most: Duration) -> Self {
         Self {
-            first: limits.redial_first,
-            most: limits.redial_most,
+            first,
+            most,
             failures: 0,
         }
     }

@@ -25,6 +25,17 @@ pub(crate) struct Environment {
     pub(crate) secret: Option<ClusterSecret>,
     pub(crate) previous_secret: Option<ClusterSecret>,
     pub(crate) build: String,
+    pub(crate) fly: Option<OnFly>,
+}
+
+/// What Fly tells a machine about itself.
+#[derive(Clone, Debug)]
+pub(crate) struct OnFly {
+    pub(crate) app: String,
+    pub(crate) machine: Option<NodeId>,
+    pub(crate) private_ip: Option<IpAddr>,
+    /// Whom to ask instead of the platform's own name server.
+    pub(crate) name_server: Option<SocketAddr>,
 }
 
 /// Reads every variable. Empty means unset, values are trimmed.
@@ -90,7 +101,28 @@ pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Environmen
         build: get("FLY_IMAGE_REF")
             .map(|(_, value)| value)
             .unwrap_or_default(),
+        fly: on_fly(get)?,
     })
+}
+
+/// Fly is where `FLY_APP_NAME` is set.
+fn on_fly(get: impl Fn(&'static str) -> Variable) -> Result<Option<OnFly>, StartError> {
+    let Some((_, app)) = get("FLY_APP_NAME") else {
+        return Ok(None);
+    };
+    let name_server = get("FLY_RPC_DNS").map(|(variable, value)| {
+        let ip = |_| value.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+        value.parse().or_else(ip).map_err(|_| {
+            let expected = "the address of a name server such as [fdaa::3]:53 or fdaa::3";
+            refuse(variable, value, expected)
+        })
+    });
+    Ok(Some(OnFly {
+        app,
+        machine: get("FLY_MACHINE_ID").map(|(_, id)| NodeId::from(id)),
+        private_ip: get("FLY_PRIVATE_IP").and_then(|(_, ip)| ip.parse().ok()),
+        name_server: name_server.transpose()?,
+    }))
 }
 
 /// Checks that a peer is `host:port`; whether the host exists is seen when it is dialled.
@@ -205,6 +237,31 @@ mod tests {
         ])
         .expect("sound");
         assert_eq!(ours.cluster.as_deref(), Some("mine"));
+    }
+
+    #[test]
+    fn a_machine_on_fly_knows_whom_to_ask() {
+        let on_fly = |server: &str| {
+            read_all(&[
+                ("FLY_APP_NAME", "app"),
+                ("FLY_MACHINE_ID", "148e306f77e389"),
+                ("FLY_PRIVATE_IP", "fdaa::5"),
+                ("PRIMARY_REGION", "iad"),
+                ("FLY_RPC_DNS", server),
+            ])
+        };
+        let asked = |server| {
+            let fly = on_fly(server).expect("sound").fly.expect("on Fly");
+            assert_eq!(fly.machine, Some(NodeId::from("148e306f77e389")));
+            assert!(fly.private_ip.is_some());
+            fly.name_server.map(|server| server.to_string())
+        };
+        assert_eq!(asked(""), None);
+        assert_eq!(asked("fdaa::3").as_deref(), Some("[fdaa::3]:53"));
+        assert_eq!(asked("127.0.0.1:5353").as_deref(), Some("127.0.0.1:5353"));
+        let error = on_fly("dns.internal").expect_err("no address").to_string();
+        assert!(error.contains("FLY_RPC_DNS"), "{error}");
+        assert!(read_all(&[]).expect("sound").fly.is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod codec;
 mod context;
 mod contract;
 mod deadline;
-mod discovery;
+pub mod discovery;
 mod dispatch;
 mod environment;
 mod error;

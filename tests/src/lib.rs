@@ -4,6 +4,7 @@ pub mod fleet;
 pub mod greedy;
 pub mod history;
 pub mod machine;
+pub mod name_server;
 pub mod relay;
 pub mod secrets;
 pub mod stranger;

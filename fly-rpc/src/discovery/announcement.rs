@@ -5,20 +5,17 @@
 //! whoever notices.
 
 use std::{
-    collections::HashMap,
     fs::{self, File, TryLockError},
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
-use fly_rpc_transport::{Endpoint, NodeId, Region};
-use tokio::time::{MissedTickBehavior, interval};
+use fly_rpc_transport::{NodeId, Region};
 
 use super::directory::LocalDirectory;
-use crate::{node::Dials, start_error::StartError};
+use crate::start_error::StartError;
 
 /// A node of this machine, as its file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,39 +97,6 @@ impl Drop for Shared {
     }
 }
 
-/// Dials every node that appears and forgets those that disappear, until the task is ended.
-pub(crate) async fn follow(announcement: Announcement, endpoint: Endpoint, dials: Arc<Dials>) {
-    let mut known: HashMap<NodeId, LocalNode> = HashMap::new();
-    let mut tick = interval(LOOK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        let look = announcement.clone();
-        // File systems block.
-        let Ok(Ok(others)) = tokio::task::spawn_blocking(move || look.others()).await else {
-            continue;
-        };
-        let now: HashMap<NodeId, LocalNode> = others
-            .into_iter()
-            .map(|other| (other.node.clone(), other))
-            .collect();
-        for gone in known.values().filter(|old| {
-            now.get(&old.node)
-                .is_none_or(|new| new.address != old.address)
-        }) {
-            dials.remove(gone.address);
-        }
-        for other in now.values() {
-            dials.add(
-                &endpoint,
-                other.address,
-                Some((other.node.clone(), other.region.clone())),
-            );
-        }
-        known = now;
-    }
-}
-
 /// Written and locked under another name first: nobody sees a file that is not locked yet.
 fn announce(folder: &Path, this: &LocalNode) -> io::Result<File> {
     let draft = folder.join(format!(
@@ -206,9 +170,6 @@ fn parse(text: &str) -> Option<LocalNode> {
 }
 
 const SUFFIX: &str = ".node";
-/// How often the folder is looked at: soon enough for a person with two terminals, and some
-/// microseconds of work.
-const LOOK: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,8 @@ use fly_rpc_transport::sim::Host;
 
 use super::{Node, platform::Platform, start};
 use crate::{
-    environment::{self, Environment},
+    discovery::Discovery,
+    environment::{self, Environment, OnFly},
     registry::States,
     start_error::StartError,
 };
@@ -33,6 +34,9 @@ pub struct NodeBuilder {
     pub(super) advertise_ip: Option<IpAddr>,
     pub(super) peers: Vec<String>,
     pub(super) gossip: bool,
+    pub(super) sources: Vec<Box<dyn Discovery>>,
+    /// Where this runs, if that is Fly and the environment was read.
+    pub(super) fly: Option<OnFly>,
     pub(super) secret: Option<ClusterSecret>,
     pub(super) previous_secret: Option<ClusterSecret>,
     pub(super) identity: Option<Identity>,
@@ -65,6 +69,7 @@ impl NodeBuilder {
             secret,
             previous_secret,
             build,
+            fly,
         } = environment::read(lookup)?;
         Ok(Self {
             cluster,
@@ -78,6 +83,7 @@ impl NodeBuilder {
             secret,
             previous_secret,
             build,
+            fly,
             ..Self::default()
         })
     }
@@ -121,7 +127,8 @@ impl NodeBuilder {
     }
 
     /// `host:port` of nodes to dial and keep connected. A name is looked up every five seconds, and
-    /// each of its addresses is a node. Replaces what was set before.
+    /// each of its addresses is a node. Replaces what was set before; sources given to
+    /// [`discovery`](Self::discovery) stay.
     pub fn peers<P: Into<String>>(mut self, peers: impl IntoIterator<Item = P>) -> Self {
         self.peers = peers.into_iter().map(Into::into).collect();
         self
@@ -132,6 +139,15 @@ impl NodeBuilder {
     /// with and without gossip work together.
     pub fn gossip(mut self, gossip: bool) -> Self {
         self.gossip = gossip;
+        self
+    }
+
+    /// A source of addresses to dial, beside `peers` and, in development mode, the runtime directory.
+    /// Each call adds one. An address is dialled while any of them names it. Default none; on Fly,
+    /// with [`Node::from_env`], the platform's own DNS ([`FlyDns`](crate::discovery::FlyDns)), which
+    /// a source given here takes the place of.
+    pub fn discovery(mut self, source: impl Discovery + 'static) -> Self {
+        self.sources.push(Box::new(source));
         self
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct Dials {
     neighbours: Mutex<BTreeMap<NodeId, Keeper>>,
     /// True if not every address has to be dialled.
     is_thrifty: bool,
-    /// Names that were never looked up to an end.
+    /// Sources of addresses that never gave an answer.
     names: watch::Sender<HashSet<String>>,
 }
 
@@ -164,19 +164,19 @@ impl Dials {
         lock(&self.neighbours).clear();
     }
 
-    /// Notes that a name is about to be looked up for the first time.
+    /// Notes that a source is about to be asked for the first time.
     pub(crate) fn look_up(&self, name: &str) {
         self.names.send_modify(|names| {
             names.insert(name.to_owned());
         });
     }
 
-    /// Notes that a name was looked up, whatever came of it.
+    /// Notes that a source was asked, whatever came of it.
     pub(crate) fn looked_up(&self, name: &str) {
         self.names.send_if_modified(|names| names.remove(name));
     }
 
-    /// True while some name was never looked up, or some address never dialled, to an end.
+    /// True while some source was never asked, or some address never dialled, to an end.
     pub(crate) fn has_first(&self) -> bool {
         if !self.names.now().is_empty() {
             return true;
@@ -205,10 +205,12 @@ impl Dials {
     /// Dials at once what may lead to a wanted node.
     pub(crate) fn hurry(&self, wanted: impl Fn(&NodeId, &Region) -> bool) {
         for dial in self.lock().values() {
+            // A malformed region is one that discovery does not know.
             let may_lead_there = dial
                 .expected
                 .as_ref()
-                .is_none_or(|(node, region)| wanted(node, region));
+                // A malformed region is one that discovery does not know.
+                .is_none_or(|(node, region)| !region.is_well_formed() || wanted(node, region));
             if let Some(keeper) = &dial.keeper
                 && may_lead_there
                 && !dial.is_connected()

@@ -8,6 +8,7 @@ mod peer_info;
 mod platform;
 mod reach;
 mod resources;
+mod sources;
 mod start;
 mod stats;
 

@@ -14,12 +14,11 @@ use fly_rpc_transport::{
 };
 use tokio::time::{Instant, interval, timeout};
 
-use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources};
+use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources, sources};
 use crate::{
     budget::RetryBudget,
-    discovery::{self, Announcement, LocalDirectory, LocalNode},
+    discovery::{Announcement, LocalDirectory, LocalNode},
     dispatch::Dispatch,
-    environment,
     membership::{self, Facts, Membership},
     registry::{Registry, registered},
     scope,
@@ -27,7 +26,7 @@ use crate::{
 };
 
 /// Starts the node that `builder` describes. An error leaves nothing running.
-pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
+pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(StartError::NoRuntime);
     }
@@ -43,6 +42,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
     };
     let who = builder.checked_names(directory.as_ref())?;
     let (socket, bound) = builder.bind_socket()?;
+    let sources = builder.sources(&who.id, bound)?;
     let hello = builder.hello(&who, &registry, bound);
     tracing::info!(
         node = %who.id, region = %who.region, primary = %who.primary, cluster = who.cluster, %bound,
@@ -108,7 +108,7 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         let gossip = membership::gossip(Arc::downgrade(&inner), me, inbox);
         inner.resources.hold_task(tokio::spawn(gossip));
     }
-    find_others(&inner, &builder.peers, announcement)?;
+    sources::follow(&inner, sources, announcement);
 
     let node = Node { inner };
     // Peers that are up are connected when this returns; those that are not are dialled on in the
@@ -118,40 +118,6 @@ pub(super) async fn start(builder: NodeBuilder) -> Result<Node, StartError> {
         scope::offer_default(&node);
     }
     Ok(node)
-}
-
-/// Starts to dial everyone who is known, and to look for more.
-fn find_others(
-    inner: &Inner,
-    peers: &[String],
-    announcement: Option<Announcement>,
-) -> Result<(), StartError> {
-    let Inner {
-        endpoint,
-        dials,
-        resources,
-        ..
-    } = inner;
-    for peer in peers {
-        match peer.parse() {
-            Ok(address) => dials.add(endpoint, address, None),
-            Err(_is_a_name) => {
-                dials.look_up(peer);
-                let follow =
-                    discovery::follow_name(peer.clone(), endpoint.clone(), Arc::clone(dials));
-                resources.hold_task(tokio::spawn(follow));
-            }
-        }
-    }
-    if let Some(announcement) = announcement {
-        for other in announcement.others()? {
-            dials.add(endpoint, other.address, Some((other.node, other.region)));
-        }
-        let follow = discovery::follow(announcement.clone(), endpoint.clone(), Arc::clone(dials));
-        resources.hold_task(tokio::spawn(follow));
-        resources.hold_announcement(announcement);
-    }
-    Ok(())
 }
 
 /// Who the node is, every name checked.
@@ -165,7 +131,7 @@ struct Names {
 
 impl NodeBuilder {
     /// With no secret and no certificate a node is in development mode.
-    fn is_development(&self) -> bool {
+    pub(super) fn is_development(&self) -> bool {
         self.secret.is_none() && self.identity.is_none()
     }
 
@@ -173,9 +139,6 @@ impl NodeBuilder {
         let cluster = self.checked_cluster()?;
         let region = checked_region("region", self.region.clone())?;
         let primary = checked_region("primary region", self.primary.clone())?;
-        for peer in &self.peers {
-            environment::check_peer(peer)?;
-        }
         let (id, identity) = self.checked_identity(&cluster, directory)?;
         Ok(Names {
             cluster,
