@@ -17,7 +17,7 @@ struct Call {
     krate: Path,
     function: ExprPath,
     args: Punctuated<Expr, Token![,]>,
-    selector: Selector,
+    selectors: Vec<Selector>,
 }
 
 /// What stands behind the `@`.
@@ -50,7 +50,11 @@ impl Parse for Call {
         if input.is_empty() {
             return Err(placeless);
         }
-        let selector = input.parse()?;
+        let mut selectors = vec![input.parse()?];
+        while input.peek(Token![,]) && input.peek2(Token![@]) {
+            input.parse::<Token![,]>()?;
+            selectors.push(input.parse()?);
+        }
         if !input.is_empty() {
             return Err(input.error("the selector is the end of a call; remove what follows it"));
         }
@@ -58,7 +62,7 @@ impl Parse for Call {
             krate,
             function,
             args,
-            selector,
+            selectors,
         })
     }
 }
@@ -96,9 +100,17 @@ impl Call {
             krate,
             mut function,
             args,
-            selector,
+            mut selectors,
         } = self;
-        let (suffix, target) = selector.expand(&krate);
+        let (suffix, target) = if selectors.len() == 1 {
+            selectors.remove(0).expand(&krate)
+        } else {
+            let targets = selectors
+                .into_iter()
+                .map(|selector| selector.target(&krate));
+            let first_of = quote!(#krate::Target::first_of([#(#targets),*]),);
+            ("_on", Some(first_of))
+        };
         if let Some(last) = function.path.segments.last_mut() {
             last.ident = format_ident!("{}{suffix}", last.ident);
         }
@@ -121,6 +133,22 @@ impl Selector {
             Self::Elsewhere => ("_on", Some(quote!(#krate::Target::Elsewhere,))),
             Self::Any => ("_on", Some(quote!(#krate::Target::Any,))),
             Self::Target(target) => ("_on", Some(quote!(#target,))),
+        }
+    }
+
+    /// The target that it stands for.
+    fn target(self, krate: &Path) -> TokenStream {
+        let into = quote!(#krate::__private::Into::into);
+        match self {
+            Self::Primary => quote!(#krate::Target::Primary),
+            Self::Region(region) => quote!(#krate::Target::Region(#into(#region))),
+            Self::Node(node) => quote!(#krate::Target::Node(#into(#node))),
+            Self::Nearest => quote!(#krate::Target::Nearest),
+            Self::Elsewhere => quote!(#krate::Target::Elsewhere),
+            Self::Any => quote!(#krate::Target::Any),
+            Self::Target(target) => {
+                quote!(#krate::__private::Into::<#krate::Target>::into(#target))
+            }
         }
     }
 }
@@ -216,6 +244,12 @@ mod tests {
                 "f_on (:: krate :: Target :: Any , 1)".to_owned(),
             ),
             (quote!(f(1) @(t + 1)), "f_on (t + 1 , 1)".to_owned()),
+            (
+                quote!(f(1) @region("hkg"), @nearest),
+                format!(
+                    "f_on (:: krate :: Target :: first_of ([:: krate :: Target :: Region (:: {into} (\"hkg\")) , :: krate :: Target :: Nearest]) , 1)"
+                ),
+            ),
             (quote!(r#type() @primary), "type_on_primary ()".to_owned()),
         ] {
             assert_eq!(expand(call), stub);

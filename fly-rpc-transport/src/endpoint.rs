@@ -224,7 +224,7 @@ impl Endpoint {
     }
 
     /// How often all links were looked at, which is about once a second: round-trip times change
-    /// then, and only then.
+    /// then, and otherwise only when a peer has answered how far it is.
     pub fn looks(&self) -> u64 {
         self.inner.looks.load(Ordering::Acquire)
     }

@@ -120,6 +120,34 @@ pub struct Limits {
     pub retries_per_second: u32,
     /// Time for which retries that were not made are saved up. Default 10 s.
     pub retry_window: Duration,
+    /// Time in which the memory of how slowly a node answered fades to a third. Default 10 s,
+    /// Finagle's: a node that was slow is tried again within the minute.
+    pub latency_decay: Duration,
+    /// Failures without an answer in between after which a node is called no more for a while.
+    /// Default 5, as in Finagle and linkerd.
+    pub breaker_failures: u32,
+    /// Successes in percent of the calls of the last [`breaker_window`](Self::breaker_window) below
+    /// which a node is called no more for a while. Default 80, Finagle's; 0 looks at failures in a
+    /// row only.
+    pub breaker_success_percent: u32,
+    /// Time over which they are counted. Default 30 s.
+    pub breaker_window: Duration,
+    /// Calls within it below which their share says nothing. Default 20.
+    pub breaker_samples: u32,
+    /// Time until a node that failed is tried with one call; it doubles with each such call that
+    /// fails, ±20 %. Default 1 s.
+    pub breaker_first: Duration,
+    /// The longest such time. Default 100 s.
+    pub breaker_most: Duration,
+    /// Nodes in percent of those connected that may be left out at one time because they failed, and
+    /// one in any case. Default 50: if more fail, the fault may be on this side. 0: none ever is.
+    pub ejected_percent: u32,
+    /// Time in which a node that failed, or was started again, goes from a tenth of its share of
+    /// calls to all of it. Default 10 s.
+    pub slow_start: Duration,
+    /// Time for which a region must be the nearer one before `Nearest` moves to it, or be back
+    /// before it returns. Default 10 s; away from a region that fails it moves at once.
+    pub nearest_hold: Duration,
     /// Delay before the second dial of an address; it grows by 1.6 with each failure, ±20 %.
     /// Default 100 ms.
     pub redial_first: Duration,
@@ -174,6 +202,16 @@ impl Default for Limits {
             retry_percent: 20,
             retries_per_second: 10,
             retry_window: Duration::from_secs(10),
+            latency_decay: Duration::from_secs(10),
+            breaker_failures: 5,
+            breaker_success_percent: 80,
+            breaker_window: Duration::from_secs(30),
+            breaker_samples: 20,
+            breaker_first: Duration::from_secs(1),
+            breaker_most: Duration::from_secs(100),
+            ejected_percent: 50,
+            slow_start: Duration::from_secs(10),
+            nearest_hold: Duration::from_secs(10),
             redial_first: Duration::from_millis(100),
             redial_most: Duration::from_secs(10),
             deadline: Duration::from_secs(300),
@@ -209,6 +247,8 @@ impl Limits {
             ("lanes", self.lanes as usize),
             ("lane_receive_window", self.lane_receive_window as usize),
             ("attempts", self.attempts as usize),
+            ("breaker_failures", self.breaker_failures as usize),
+            ("breaker_samples", self.breaker_samples as usize),
         ];
         let no_time = [
             ("hello_timeout", self.hello_timeout),
@@ -221,6 +261,9 @@ impl Limits {
             ("body_progress_window", self.body_progress_window),
             ("offence_window", self.offence_window),
             ("redial_first", self.redial_first),
+            ("latency_decay", self.latency_decay),
+            ("breaker_window", self.breaker_window),
+            ("breaker_first", self.breaker_first),
             ("deadline", self.deadline),
         ];
         let zero_size = nothing.iter().find(|(_, value)| *value == 0);
@@ -287,6 +330,33 @@ impl Limits {
                 "redial_most",
                 "is less than `redial_first`, or more than a day: set it to the longest delay between two dials",
             ),
+            (
+                self.breaker_success_percent > 100,
+                "breaker_success_percent",
+                "is more than 100: no node could ever do so well; lower it",
+            ),
+            (
+                self.ejected_percent > 100,
+                "ejected_percent",
+                "is more than 100, which is every node; lower it",
+            ),
+            (
+                self.breaker_first > self.breaker_most || self.breaker_most > DAY,
+                "breaker_most",
+                "is less than `breaker_first`, or more than a day: set it to the longest time for which a node that failed is left alone",
+            ),
+            (
+                [
+                    self.latency_decay,
+                    self.breaker_window,
+                    self.slow_start,
+                    self.nearest_hold,
+                ]
+                .iter()
+                .any(|time| *time > DAY),
+                "latency_decay",
+                "is more than a day, or `breaker_window`, `slow_start` or `nearest_hold` is: set it to seconds or minutes",
+            ),
         ];
         match mistakes.into_iter().find(|(wrong, ..)| *wrong) {
             Some((_, field, reason)) => Err(LimitError::new(field, reason)),
@@ -332,13 +402,18 @@ mod tests {
     #[test]
     fn the_defaults_are_sound_and_nonsense_is_named() {
         assert_eq!(Limits::default().check(), Ok(()));
-        let nonsense: [(&str, Spoil); 10] = [
+        let nonsense: [(&str, Spoil); 13] = [
             ("message_size", |limits| limits.message_size = 0),
             ("message_size", |limits| limits.message_size = usize::MAX),
             ("handlers_per_peer", |limits| limits.handlers = 10),
             ("deadline", |limits| limits.deadline = Duration::ZERO),
             ("keep_alive", |limits| limits.keep_alive = Duration::MAX),
             ("redial_most", |limits| limits.redial_most = Duration::MAX),
+            ("breaker_most", |limits| {
+                limits.breaker_most = Duration::ZERO
+            }),
+            ("ejected_percent", |limits| limits.ejected_percent = 101),
+            ("latency_decay", |limits| limits.slow_start = Duration::MAX),
             ("attempts", |limits| limits.attempts = 0),
             ("control_size", |limits| limits.control_size = 2),
             ("partial_frames", |limits| limits.message_size = 1024 * MIB),

@@ -8,8 +8,9 @@ mod gossip;
 mod life;
 
 use std::{
+    any::Any,
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -67,6 +68,7 @@ pub struct Link {
     watched: AtomicBool,
     pulse: Mutex<Pulse>,
     progress: watch::Sender<Progress>,
+    attachment: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// How far a link has come towards its end.
@@ -152,6 +154,7 @@ impl Link {
             watched: AtomicBool::new(false),
             pulse: Mutex::new(Pulse::new(Instant::now())),
             progress: watch::Sender::new(Progress::default()),
+            attachment: OnceLock::new(),
             connection,
         });
         join(&link);
@@ -238,6 +241,17 @@ impl Link {
     /// above raises and lowers it.
     pub fn serving(&self) -> &Arc<AtomicUsize> {
         &self.serving
+    }
+
+    /// What the layer above keeps beside this link, which is what `make` returns the first time.
+    ///
+    /// # Panics
+    /// If another type of thing is kept already: there is one layer above.
+    pub fn attachment<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> &T {
+        self.attachment
+            .get_or_init(|| Box::new(make()))
+            .downcast_ref()
+            .expect("one layer is above, and attaches one thing")
     }
 
     /// True if the other end takes no new calls.
@@ -416,9 +430,7 @@ impl Link {
                     .progress
                     .send_modify(|progress| progress.done_received = true),
                 Ok(Control::Ping(number)) => self.control.send(&Control::Pong(number)),
-                Ok(Control::Pong(number)) => self
-                    .progress
-                    .send_modify(|progress| progress.last_pong = progress.last_pong.max(number)),
+                Ok(Control::Pong(number)) => self.note_pong(number),
                 Ok(Control::Gossip(message)) => self.hear(service, message),
                 Err(ControlError::Ended) => return,
                 Err(error) => {

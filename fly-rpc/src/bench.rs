@@ -11,20 +11,23 @@ use std::{
     any::Any,
     cell::Cell,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use fly_rpc_transport::{Catalogue, NodeId, Offer, Region};
+use fly_rpc_transport::{Catalogue, Limits, NodeId, Offer, Region};
 
 use crate::{
+    balance::{Moment, Nearest, Resort, Settings, Verdict, Vitals},
     registry::Entry,
-    resolve::{Candidate, Here, Wanted, choose},
+    resolve::{Candidate, Here, Scene, Wanted, choose},
     routes::Routes,
     target::Target,
 };
+
+pub use crate::balance::model;
 
 /// Nodes to choose from, spread evenly over [`REGIONS`] regions, and the place of the caller.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Choices {
     known: RwLock<Arc<Known>>,
     here: (NodeId, Region, Region),
     random: Cell<u64>,
+    nearest: Mutex<Nearest>,
+    began: Instant,
 }
 
 /// As `Links`.
@@ -53,6 +58,8 @@ struct Invented {
     draining: AtomicBool,
     suspect: AtomicBool,
     retiring: AtomicBool,
+    /// Where that of a link is.
+    bond: OnceLock<Box<dyn Any + Send + Sync>>,
     catalogue: RwLock<Arc<Catalogue>>,
 }
 
@@ -66,6 +73,7 @@ impl Choices {
             contract: String::new(),
         });
         let catalogue = Arc::new(Catalogue::new(offers));
+        let settings = Arc::new(Settings::from(&Limits::default()));
         let invented = (0..nodes).map(|number| Invented {
             node: format!("node-{number}").into(),
             region: region(number),
@@ -74,6 +82,7 @@ impl Choices {
             draining: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
+            bond: OnceLock::from(Box::new(answered(&settings, number)) as Box<_>),
             catalogue: RwLock::new(Arc::clone(&catalogue)),
         });
         let mut nodes: Vec<Arc<Invented>> = invented.map(Arc::new).collect();
@@ -83,6 +92,8 @@ impl Choices {
             known: RwLock::new(Arc::new(Known { nodes, conclusion })),
             here: ("here".into(), region(0), region(1)),
             random: Cell::new(1),
+            nearest: Mutex::default(),
+            began: Instant::now(),
         }
     }
 
@@ -113,11 +124,31 @@ impl Choices {
             mixed ^ (mixed >> 31)
         };
         let nodes = known.nodes.as_slice();
+        // A call reads the clock for this.
+        let now = self.began.elapsed().as_millis() as u64;
+        let scene = Scene {
+            now: Moment::from_millis(now),
+            resort: Resort::Panic,
+            looks: 1,
+            nearest: &self.nearest,
+            hold: Duration::from_secs(10),
+        };
         let chosen = routes
-            .choose(3, nodes, &wanted, &here, 1, random)
-            .or_else(|| choose(nodes.iter(), &wanted, &here, random))?;
+            .choose(3, nodes, &wanted, &here, &scene, random)
+            .or_else(|| choose(nodes, |_| true, &wanted, &here, &scene, random))?;
         Some(chosen.node.clone())
     }
+}
+
+/// The memory of a node that answered once.
+fn answered(settings: &Arc<Settings>, number: usize) -> Vitals {
+    let now = Moment::from_millis(0);
+    let vitals = Vitals::new(Arc::clone(settings));
+    let took = Duration::from_millis(1 + number as u64 % 200);
+    if let Some(ticket) = vitals.ask(now) {
+        vitals.end(ticket, Verdict::Answered, took, took, now);
+    }
+    vitals
 }
 
 impl Candidate for Arc<Invented> {
@@ -147,6 +178,11 @@ impl Candidate for Arc<Invented> {
 
     fn is_retiring(&self) -> bool {
         self.retiring.load(Ordering::Acquire)
+    }
+
+    fn vitals(&self) -> &Vitals {
+        let bond = self.bond.get().and_then(|bond| bond.downcast_ref());
+        bond.expect("it was put there when the node was invented")
     }
 
     fn versions<T>(&self, name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
@@ -199,7 +235,9 @@ mod tests {
             let first = choices.choose(&target).expect("there are ten");
             assert!((0..100).any(|_| choices.choose(&target).as_ref() != Some(&first)));
         }
+        // Any of the own region.
         let nearest = choices.choose(&Target::Nearest).expect("one");
-        assert_eq!(nearest.as_str(), "node-0");
+        let number = nearest.as_str().strip_prefix("node-").expect("its name");
+        assert_eq!(number.parse::<usize>().expect("a number") % REGIONS, 0);
     }
 }

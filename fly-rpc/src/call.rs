@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use crate::{
     deadline,
     error::{CallError, RpcError, Stage},
-    local::{admit_here, run_here},
+    local::{admit_here, run_encoded_here, run_here},
     node::Node,
     payload,
     registry::{Function, registered_of},
-    remote::{RemoteCall, bad_target},
+    remote::{Course, Outcome, RemoteCall, bad_target},
     resolve::Wanted,
     scope::{self, Current},
     target::Target,
@@ -305,7 +305,8 @@ async fn make<F: Function>(
     }
     let registered = registered_of::<F>();
     let mut refused_here = None;
-    if inner.here().is_target(terms.target)
+    let first = terms.target.in_order().first();
+    if first.is_some_and(|first| inner.here().is_target(first))
         && let Some((place, _)) = registered
         && let Some(served) = inner.registry.at(place)
     {
@@ -339,14 +340,31 @@ async fn make<F: Function>(
         has_older: terms.has_older,
     };
     let arguments = payload::encode::<F>(args)?;
-    let value = match remote.run(arguments).await {
-        // Others of the target did not help either: what this node said first is the better reason.
-        Err(RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. })
-            if refused_here.is_some() =>
-        {
-            return Err(refused_here.unwrap_or(RpcError::Draining));
+    let mut course = Course::new(refused_here.is_some());
+    let outcome = loop {
+        match remote.run(&arguments, &mut course).await {
+            Ok(Outcome::Value(value)) => return payload::decode::<F>(&value, node),
+            // A target that the caller named for the case that the first one has nobody.
+            Ok(Outcome::Here) => {
+                let Some(served) = inner.registry.at(place) else {
+                    return Err(course.verdict(RpcError::Encode));
+                };
+                match admit_here(node, served, deadline) {
+                    Ok(scope) => {
+                        let run = run_encoded_here::<F>(node, scope, arguments, deadline);
+                        return Box::pin(run).await.map_err(|error| course.verdict(error));
+                    }
+                    Err(error) => course.refused_here(error),
+                }
+            }
+            Err(error) => break error,
         }
-        outcome => outcome?,
     };
-    payload::decode::<F>(&value, node)
+    match outcome {
+        // Others of the target did not help either: what this node said first is the better reason.
+        RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. } => {
+            Err(refused_here.unwrap_or(outcome))
+        }
+        outcome => Err(outcome),
+    }
 }

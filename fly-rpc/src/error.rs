@@ -54,7 +54,7 @@ pub enum RpcError {
     NotStarted,
     /// The target is not a selector or a region. Correct the text. Did not run.
     #[error(
-        "`{text}` is not a target: write a region such as `hkg`, or @primary, @region(hkg), @node(id), @nearest, @elsewhere, @any"
+        "`{text}` is not a target: write a region such as `hkg`, or @primary, @region(hkg), @node(id), @nearest, @elsewhere, @any, or several of these with commas between"
     )]
     BadTarget {
         /// The text that was given.

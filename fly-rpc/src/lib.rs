@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod asked;
+mod balance;
 #[cfg(any(test, feature = "bench"))]
 #[doc(hidden)]
 pub mod bench;
@@ -13,6 +15,7 @@ pub mod discovery;
 mod dispatch;
 mod environment;
 mod error;
+mod explain;
 mod fence;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -43,14 +46,17 @@ pub use call::{Call, FlatCall};
 pub use context::CallContext;
 pub use contract::{Contract, ContractError, Fingerprint};
 pub use error::{CallError, Executed, RpcError, Stage};
+pub use explain::{Considered, Explanation, FunctionName, Reason};
 pub use fly_rpc_macros::region_rpc;
 pub use fly_rpc_transport::{
     ClusterSecret, DialError, Identity, IdentityError, LimitError, Limits, NameError, NodeId,
     Refusals, Region, SecretError,
 };
-pub use node::{Cut, DrainReport, FunctionInfo, Node, NodeBuilder, NodeStats, PeerInfo, PeerState};
+pub use node::{
+    BreakerState, Cut, DrainReport, FunctionInfo, Node, NodeBuilder, NodeStats, PeerInfo, PeerState,
+};
 pub use start_error::{Duplicate, MissingState, StartError};
-pub use target::{ParseTargetError, Target};
+pub use target::{Fallbacks, ParseTargetError, Target};
 
 #[doc = include_str!("call.md")]
 #[macro_export]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
@@ -67,31 +68,64 @@ pub(crate) async fn run_here<F: Function>(
     args: F::Args<'_>,
     deadline: Instant,
 ) -> Result<F::Output, RpcError> {
-    let current = Current {
+    if node.inner().encodes_local_calls || F::SPEC.blocking || F::SPEC.detached {
+        let arguments = take_along::<F>(args, node)?;
+        return run_apart::<F>(node, scope, arguments, deadline).await;
+    }
+    let function = async {
+        let outcome = fenced(F::local(&scope, args)).await;
+        outcome.map_err(|panicked| log_panic::<F>(&panicked))
+    };
+    let outcome = until(deadline, scope::within(current(node, deadline), function)).await;
+    conclude::<F>(node, outcome)
+}
+
+/// Runs it on arguments that were encoded already, to be sent elsewhere.
+pub(crate) async fn run_encoded_here<F: Function>(
+    node: &Node,
+    scope: Scope,
+    arguments: Bytes,
+    deadline: Instant,
+) -> Result<F::Output, RpcError> {
+    let arguments = Arguments::Encoded(arguments, (&node.inner().limits).into());
+    run_apart::<F>(node, scope, arguments, deadline).await
+}
+
+/// Runs it on arguments that may leave the caller's task.
+async fn run_apart<F: Function>(
+    node: &Node,
+    scope: Scope,
+    arguments: Arguments<F>,
+    deadline: Instant,
+) -> Result<F::Output, RpcError> {
+    let current = current(node, deadline);
+    // Apart, so that the future of every other call is not as large as this one.
+    let function = Box::pin(scope::within(current, run::<F>(scope, arguments)));
+    let outcome = if F::SPEC.detached {
+        // It goes on when the caller gives up, so it gets a task of its own, on the node's
+        // runtime.
+        let task = node.inner().endpoint.runtime().spawn(function);
+        until(deadline, task)
+            .await
+            .map(|joined| joined.unwrap_or_else(|failed| Err(RunError::of_task(&failed))))
+    } else {
+        until(deadline, function).await
+    };
+    conclude::<F>(node, outcome)
+}
+
+fn current(node: &Node, deadline: Instant) -> Current {
+    Current {
         node: node.clone(),
         deadline: Some(deadline),
-    };
-    let outcome = if node.inner().encodes_local_calls || F::SPEC.blocking || F::SPEC.detached {
-        let arguments = take_along::<F>(args, node)?;
-        // Apart, so that the future of every other call is not as large as this one.
-        let function = Box::pin(scope::within(current, run::<F>(scope, arguments)));
-        if F::SPEC.detached {
-            // It goes on when the caller gives up, so it gets a task of its own, on the node's
-            // runtime.
-            let task = node.inner().endpoint.runtime().spawn(function);
-            until(deadline, task)
-                .await
-                .map(|joined| joined.unwrap_or_else(|failed| Err(RunError::of_task(&failed))))
-        } else {
-            until(deadline, function).await
-        }
-    } else {
-        let function = async {
-            let outcome = fenced(F::local(&scope, args)).await;
-            outcome.map_err(|panicked| log_panic::<F>(&panicked))
-        };
-        until(deadline, scope::within(current, function)).await
-    };
+    }
+}
+
+/// What the caller is told of how it ended; of nothing, if the deadline passed.
+fn conclude<F: Function>(
+    node: &Node,
+    outcome: Option<Result<F::Output, RunError>>,
+) -> Result<F::Output, RpcError> {
     match outcome {
         Some(Ok(value)) if node.inner().encodes_local_calls => {
             payload::through_the_codec::<F>(value, node)

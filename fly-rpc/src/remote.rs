@@ -4,23 +4,28 @@
 //! Nothing here knows the function's types: arguments come encoded and the value leaves encoded, so
 //! that this is compiled once and not once per function.
 
+mod candidate;
+mod finding;
 mod unconnected;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fly_rpc_transport::{
-    Abandoned, Backoff, CallLost, DialError, Link, NodeId, Offer, Randomness, RequestHead,
-    Response, SendRefused, Status,
+    Abandoned, Backoff, CallLost, DialError, Link, NodeId, Randomness, RequestHead, Response,
+    SendRefused, Status,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
+pub(crate) use candidate::bond;
+pub(crate) use finding::Found;
+
 use crate::{
+    asked::Asked,
     error::{Executed, RpcError, Stage},
     node::Node,
-    registry::{Spec, registered},
-    resolve::{self, Candidate, Wanted},
-    routes::Routes,
+    registry::Spec,
+    resolve::Wanted,
     target::Target,
 };
 
@@ -37,27 +42,70 @@ pub(crate) struct RemoteCall<'a> {
     pub(crate) has_older: bool,
 }
 
-impl RemoteCall<'_> {
-    /// Makes the call; returns the encoded value and the node that computed it.
-    pub(crate) async fn run(&self, arguments: Bytes) -> Result<Bytes, RpcError> {
-        let _counted = self.node.inner().count_own_call();
-        let mut doubt = None;
-        let outcome = self.attempts(arguments, &mut doubt).await;
-        match outcome {
-            // The last attempt did not run, but an earlier one may have: the caller must hear of
-            // that one.
-            Err(error) if error.executed() == Executed::No => Err(doubt.unwrap_or(error)),
-            outcome => outcome,
+/// How far a call has come; it may turn to this node in between, and go on.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    tried: Vec<Arc<Link>>,
+    /// Nodes that could not be connected, or were for nothing.
+    unreached: Vec<NodeId>,
+    /// This node was tried.
+    here: bool,
+    attempts: u32,
+    /// The error of the last attempt.
+    failure: Option<RpcError>,
+    /// That of an attempt which may have run, and was followed by another.
+    doubt: Option<RpcError>,
+    backoff: Option<Backoff>,
+}
+
+/// How a call goes on.
+pub(crate) enum Outcome {
+    /// With its encoded value.
+    Value(Bytes),
+    /// In this process, whose turn it is.
+    Here,
+}
+
+impl Course {
+    /// The beginning, `here` if this node was tried already.
+    pub(crate) fn new(here: bool) -> Self {
+        Self {
+            here,
+            ..Self::default()
         }
     }
 
-    /// Asks one node after another. An attempt that may have run, and was followed by another, is
-    /// left in `doubt`.
-    async fn attempts(
+    /// Notes that this node refused the call, which therefore did not run.
+    pub(crate) fn refused_here(&mut self, error: RpcError) {
+        self.here = true;
+        self.failure = Some(error);
+    }
+
+    /// What the caller is told: that the last attempt did not run is not the whole truth if an earlier
+    /// one may have.
+    pub(crate) fn verdict(&mut self, error: RpcError) -> RpcError {
+        if error.executed() == Executed::No {
+            self.doubt.take().unwrap_or(error)
+        } else {
+            error
+        }
+    }
+}
+
+impl RemoteCall<'_> {
+    /// Makes the call, as far as it leaves this process.
+    pub(crate) async fn run(
         &self,
-        arguments: Bytes,
-        doubt: &mut Option<RpcError>,
-    ) -> Result<Bytes, RpcError> {
+        arguments: &Bytes,
+        course: &mut Course,
+    ) -> Result<Outcome, RpcError> {
+        let _counted = self.node.inner().count_own_call();
+        let outcome = self.attempts(arguments, course).await;
+        outcome.map_err(|error| course.verdict(error))
+    }
+
+    /// Asks one node after another.
+    async fn attempts(&self, arguments: &Bytes, course: &mut Course) -> Result<Outcome, RpcError> {
         let inner = self.node.inner();
         if arguments.len() > inner.limits.message_size {
             return Err(RpcError::TooLarge {
@@ -65,38 +113,41 @@ impl RemoteCall<'_> {
                 limit: inner.limits.message_size,
             });
         }
-        if self.spec.idempotent {
+        if self.spec.idempotent && course.attempts == 0 {
             inner.deposit_retry();
         }
-        let mut tried: Vec<Arc<Link>> = Vec::new();
-        let mut unreached: Vec<NodeId> = Vec::new();
-        let mut backoff = Backoff::new(&inner.limits);
-        let mut failure: Option<RpcError> = None;
-        let mut attempts = 0;
         loop {
-            let link = match self.choose_at_once(&tried) {
+            let link = match self.choose_at_once(&course.tried) {
                 Some(link) => link,
                 // Boxed, as is all that few calls need: every call would be as large.
-                None => match Box::pin(self.find(&tried, &mut unreached, failure.take())).await? {
+                None => match Box::pin(self.find(course)).await? {
                     Found::Node(link) => link,
+                    Found::Here => return Ok(Outcome::Here),
                     Found::StartOver => {
-                        tried.clear();
-                        unreached.clear();
+                        course.tried.clear();
+                        course.unreached.clear();
+                        course.here = false;
                         continue;
                     }
                 },
             };
-            let error = match self.attempt(&link, &arguments).await {
-                Ok(value) => return Ok(value),
+            // Somebody else is about to see whether it is back.
+            let Some(asked) = Asked::of(inner, &link) else {
+                continue;
+            };
+            let outcome = self.attempt(&link, arguments).await;
+            asked.end(&outcome);
+            let error = match outcome {
+                Ok(value) => return Ok(Outcome::Value(value)),
                 Err(error) => error,
             };
             tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
             // A connection that was gone before it was used costs nobody anything, and a node that
             // drains says so once.
             let is_free = matches!(error, RpcError::Unreachable { .. } | RpcError::Draining);
-            attempts += u32::from(!is_free);
+            course.attempts += u32::from(!is_free);
             match error.executed() {
-                _ if attempts >= inner.limits.attempts => return Err(error),
+                _ if course.attempts >= inner.limits.attempts => return Err(error),
                 // Nothing ran: whoever else can serve it is asked at once.
                 Executed::No
                     if !matches!(error, RpcError::Timeout { .. } | RpcError::BadRequest) => {}
@@ -105,7 +156,10 @@ impl RemoteCall<'_> {
                         && !matches!(error, RpcError::Timeout { .. })
                         && inner.withdraw_retry() =>
                 {
-                    *doubt = Some(error.clone());
+                    course.doubt = Some(error.clone());
+                    let backoff = course
+                        .backoff
+                        .get_or_insert_with(|| Backoff::new(&inner.limits));
                     let pause = sleep(backoff.next_delay(self.chance().fraction()));
                     if Box::pin(timeout_at(self.deadline, pause)).await.is_err() {
                         return Err(error);
@@ -113,147 +167,13 @@ impl RemoteCall<'_> {
                 }
                 _ => return Err(error),
             }
-            tried.push(link);
-            failure = Some(error);
+            course.tried.push(link);
+            course.failure = Some(error);
         }
-    }
-
-    /// The next node to ask, other than those `tried`. If there is none: the `failure` of the last
-    /// one, or why there never was one.
-    async fn find(
-        &self,
-        tried: &[Arc<Link>],
-        unreached: &mut Vec<NodeId>,
-        failure: Option<RpcError>,
-    ) -> Result<Found, RpcError> {
-        let inner = self.node.inner();
-        let mut changes = inner.endpoint.changes();
-        let settled = self.deadline.min(Instant::now() + SETTLING);
-        let links = loop {
-            // Everything is concluded from one look: two could contradict each other.
-            let links = inner.endpoint.links();
-            if let Some(link) = self.choose(&links, tried) {
-                return Ok(Found::Node(link));
-            }
-            // Between the moment in which a link begins to retire and the one in which its place is
-            // taken there is nothing to choose, and nothing to conclude from that either.
-            let waits = self.is_settling(&links);
-            if !waits || !matches!(timeout_at(settled, changes.changed()).await, Ok(Ok(()))) {
-                break links;
-            }
-        };
-        let unreachable = match self.connect_somebody(&links, tried, unreached).await {
-            Ok(Some(link)) => return Ok(Found::Node(link)),
-            Ok(None) => None,
-            Err(error @ RpcError::Timeout { .. }) => return Err(failure.unwrap_or(error)),
-            Err(error) => Some(error),
-        };
-        // Whoever was connected just now and serves something else can say so.
-        let links = inner.endpoint.links();
-        let reason = failure
-            .or_else(|| self.explain(&links))
-            .or(unreachable)
-            .or_else(|| self.explain_unconnected(&links));
-        // As long as nobody of the target is connected, nodes whose very first dial has not ended
-        // may still turn out to belong to it.
-        if reason.is_none() && inner.is_dialling_first() {
-            let patience = self.deadline.min(Instant::now() + FIRST_DIALS);
-            let dialled = timeout_at(patience, inner.first_dials()).await;
-            if dialled.is_err() && patience == self.deadline {
-                return Err(RpcError::Timeout {
-                    stage: Stage::Connecting,
-                });
-            }
-            if dialled.is_ok() || self.choose(&inner.endpoint.links(), tried).is_some() {
-                return Ok(Found::StartOver);
-            }
-        }
-        inner.hurry(self.wanted.target);
-        let reason = reason.unwrap_or_else(|| self.nobody());
-        let is_older_s_turn = self.has_older
-            && matches!(
-                reason,
-                RpcError::FunctionUnavailable { .. } | RpcError::Draining
-            );
-        if !self.wait_ready || is_older_s_turn {
-            return Err(reason);
-        }
-        match timeout_at(self.deadline, changes.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Err(RpcError::NotStarted),
-            Err(_elapsed) => {
-                tracing::warn!(%reason, "no node could serve a call before its deadline");
-                return Err(if tried.is_empty() {
-                    RpcError::Timeout {
-                        stage: Stage::FindingNode,
-                    }
-                } else {
-                    reason
-                });
-            }
-        }
-        Ok(Found::StartOver)
-    }
-
-    /// A node that is chosen without looking at all of them; `None` says nothing.
-    fn choose_at_once(&self, tried: &[Arc<Link>]) -> Option<Arc<Link>> {
-        let inner = self.node.inner();
-        let links = inner.endpoint.links();
-        let routes = links.conclusion(|| Routes::new(registered().len()));
-        let choice = routes.choose(
-            self.place,
-            &links,
-            &self.wanted,
-            &inner.here(),
-            inner.endpoint.looks(),
-            || self.chance().number(),
-        );
-        choice.filter(|link| is_fresh(link, tried)).cloned()
-    }
-
-    fn choose(&self, links: &[Arc<Link>], tried: &[Arc<Link>]) -> Option<Arc<Link>> {
-        let fresh = links.iter().filter(|link| is_fresh(link, tried));
-        resolve::choose(fresh, &self.wanted, &self.node.inner().here(), || {
-            self.chance().number()
-        })
-        .cloned()
-    }
-
-    /// True while a link to a node of the target is on its way out for another one.
-    fn is_settling(&self, links: &[Arc<Link>]) -> bool {
-        let here = self.node.inner().here();
-        links.iter().any(|link| {
-            link.is_retiring()
-                && !link.is_draining()
-                && here.includes(self.wanted.target, link.node(), link.region())
-        })
     }
 
     fn chance(&self) -> &Randomness {
         self.node.inner().endpoint.randomness()
-    }
-
-    /// Why no connected node of the target can serve the call; `None` if none is connected.
-    fn explain(&self, links: &[Arc<Link>]) -> Option<RpcError> {
-        let inner = self.node.inner();
-        let own: Vec<u32> = inner
-            .registry
-            .versions(self.wanted.name)
-            .iter()
-            .map(|served| served.entry.spec.version)
-            .collect();
-        resolve::explain(links.iter(), &self.wanted, &inner.here(), &own)
-    }
-
-    /// No node of the target is connected: is one known at least?
-    fn nobody(&self) -> RpcError {
-        let inner = self.node.inner();
-        inner
-            .unreachable(self.wanted.target)
-            .unwrap_or_else(|| RpcError::NoNode {
-                target: self.wanted.target.clone(),
-                known_regions: inner.known_regions(),
-            })
     }
 
     async fn attempt(&self, link: &Arc<Link>, arguments: &Bytes) -> Result<Bytes, RpcError> {
@@ -386,60 +306,10 @@ impl RemoteCall<'_> {
     }
 }
 
-enum Found {
-    Node(Arc<Link>),
-    /// Something changed: nodes that refused may be asked again.
-    StartOver,
-}
-
-fn is_fresh(link: &Arc<Link>, tried: &[Arc<Link>]) -> bool {
-    !tried.iter().any(|tried| Arc::ptr_eq(tried, link))
-}
-
-impl Candidate for Arc<Link> {
-    fn node(&self) -> &NodeId {
-        Link::node(self)
-    }
-
-    fn region(&self) -> &fly_rpc_transport::Region {
-        Link::region(self)
-    }
-
-    fn round_trip(&self) -> Duration {
-        Link::round_trip(self)
-    }
-
-    fn in_flight(&self) -> usize {
-        Link::in_flight(self)
-    }
-
-    fn is_draining(&self) -> bool {
-        Link::is_draining(self)
-    }
-
-    fn is_suspect(&self) -> bool {
-        Link::is_suspect(self)
-    }
-
-    fn is_retiring(&self) -> bool {
-        Link::is_retiring(self)
-    }
-
-    fn versions<T>(&self, name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
-        look(self.catalogue().versions(name))
-    }
-}
-
-/// How long a call waits for one link to take the place of another: it takes microseconds.
-const SETTLING: Duration = Duration::from_secs(1);
-
-/// How long a call waits for addresses that were never dialled before: a dead one among them takes
-/// as long as the handshake timeout, and nobody should have to wait for that.
-const FIRST_DIALS: Duration = Duration::from_secs(2);
-
 /// A call to a target that is no target never gets here; this keeps the error in one place.
 pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {
     match target {
+        Target::FirstOf(targets) => targets.iter().find_map(bad_target),
         Target::Malformed(text) => Some(RpcError::BadTarget { text: text.clone() }),
         Target::Region(region) if !region.is_well_formed() => Some(RpcError::BadTarget {
             text: region.to_string(),

@@ -1,14 +1,22 @@
 //! Which node a call goes to. Pure: what is known of the nodes, and randomness, are arguments.
 //!
-//! Among the nodes of the target that are not draining and offer the function with our contract,
-//! power of two choices decides: two at random, and of them the one with the lower round-trip time
-//! times load. A node that has gone quiet is taken only when there is no other.
+//! Among the nodes of the target that are not draining and offer the function with our contract, the
+//! better of two that chance takes is chosen ([`balance`]). A node that has gone quiet is taken only
+//! when there is no other. For `Nearest` only the nodes of the nearest region are in question.
 
-use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use fly_rpc_transport::{NodeId, Offer, Region};
 
-use crate::{error::RpcError, target::Target};
+use crate::{
+    balance::{self, Condition, Grade, Moment, Nearest, Pick, Resort, Vitals, is_fit, two_of},
+    error::RpcError,
+    target::Target,
+};
 
 /// What is known of a node that a call could go to.
 pub(crate) trait Candidate {
@@ -20,6 +28,8 @@ pub(crate) trait Candidate {
     fn is_suspect(&self) -> bool;
     /// True if its calls are on their way to another connection.
     fn is_retiring(&self) -> bool;
+    /// What calls to it have shown.
+    fn vitals(&self) -> &Vitals;
     /// The versions of a function that it offers, ascending, given to `look`.
     fn versions<T>(&self, name: &str, look: impl FnOnce(&[Offer]) -> T) -> T;
 }
@@ -42,11 +52,22 @@ pub(crate) struct Wanted<'a> {
     pub(crate) contract: &'a str,
 }
 
+impl<'a> Wanted<'a> {
+    /// The same function, of `target` alone.
+    pub(crate) fn at<'b>(&self, target: &'b Target) -> Wanted<'b>
+    where
+        'a: 'b,
+    {
+        Wanted { target, ..*self }
+    }
+}
+
 impl Here<'_> {
     /// True if a call to `target` may run in this very process: it then does, as nothing is nearer.
     pub(crate) fn is_target(&self, target: &Target) -> bool {
         match target {
             Target::Nearest | Target::Elsewhere | Target::Malformed(_) => false,
+            Target::FirstOf(targets) => targets.iter().any(|target| self.is_target(target)),
             _ => self.includes(target, self.node, self.region),
         }
     }
@@ -58,50 +79,107 @@ impl Here<'_> {
             Target::Region(wanted) => region == wanted,
             Target::Node(wanted) => node == wanted,
             Target::Nearest | Target::Elsewhere | Target::Any => true,
+            Target::FirstOf(targets) => {
+                let mut targets = targets.iter();
+                targets.any(|target| self.includes(target, node, region))
+            }
             Target::Malformed(_) => false,
         }
     }
 }
 
-/// Chooses a node; `None` if none can serve the call.
-pub(crate) fn choose<'a, C: Candidate + 'a>(
-    candidates: impl Iterator<Item = &'a C>,
+/// What holds at the moment of a choice, beside what is known of each node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) now: Moment,
+    pub(crate) resort: Resort,
+    /// How often round-trip times changed.
+    pub(crate) looks: u64,
+    pub(crate) nearest: &'a Mutex<Nearest>,
+    /// How long a region must be nearer, or back.
+    pub(crate) hold: Duration,
+}
+
+/// Chooses one of `candidates` that `is_fresh`; `None` if none can serve the call, or all that could
+/// are left out and there is another target.
+pub(crate) fn choose<'a, C: Candidate>(
+    candidates: &'a [C],
+    is_fresh: impl Fn(&C) -> bool,
     wanted: &Wanted<'_>,
     here: &Here<'_>,
+    scene: &Scene<'_>,
     mut random: impl FnMut() -> u64,
 ) -> Option<&'a C> {
-    let mut pair = Pair {
-        taken: [None, None],
-        seen: 0,
-    };
-    let mut suspects = Pair {
-        taken: [None, None],
-        seen: 0,
-    };
-    let mut nearest: Option<&C> = None;
-    for candidate in candidates {
-        if candidate.is_draining()
-            || candidate.is_retiring()
-            || !here.includes(wanted.target, candidate.node(), candidate.region())
-            || !offers(candidate, wanted)
-        {
-            continue;
-        }
-        if candidate.is_suspect() {
-            suspects.offer(candidate, &mut random);
-        } else if *wanted.target == Target::Nearest {
-            let distance =
-                |candidate: &C| (candidate.region() != here.region, candidate.round_trip());
-            if nearest.is_none_or(|best| distance(candidate) < distance(best)) {
-                nearest = Some(candidate);
-            }
-        } else {
-            pair.offer(candidate, &mut random);
+    let mut fit = Vec::new();
+    let mut suspects = Vec::new();
+    for candidate in candidates.iter().filter(|candidate| is_fresh(candidate)) {
+        let is_possible = !candidate.is_draining()
+            && !candidate.is_retiring()
+            && here.includes(wanted.target, candidate.node(), candidate.region())
+            && offers(candidate, wanted);
+        if is_possible && candidate.is_suspect() {
+            suspects.push(candidate);
+        } else if is_possible {
+            fit.push(candidate);
         }
     }
-    nearest
-        .or_else(|| pair.better(&mut random))
-        .or_else(|| suspects.better(&mut random))
+    if *wanted.target == Target::Nearest {
+        look_at_regions(candidates, here, scene);
+        keep_nearest(&mut fit, scene);
+    }
+    if scene.resort == Resort::Elsewhere {
+        fit.retain(|candidate| balance::grade(*candidate, scene.now) != Grade::Out);
+        suspects.clear();
+    }
+    let among = if fit.is_empty() { suspects } else { fit };
+    let at = |place: usize| among.get(place).copied();
+    // Whether they are fit was seen once: two looks could contradict each other.
+    match two_of(
+        among.len(),
+        at,
+        |_| true,
+        scene.now,
+        Resort::Panic,
+        &mut random,
+    ) {
+        Pick::One(chosen, _) => Some(chosen),
+        Pick::Unfit | Pick::Nobody => None,
+    }
+}
+
+/// Keeps those of the nearest region that has one which can be called; all, if none has.
+fn keep_nearest<C: Candidate>(fit: &mut Vec<&C>, scene: &Scene<'_>) {
+    let can_be_called = |candidate: &C| balance::grade(candidate, scene.now) < Grade::Stalled;
+    let nearest = scene.nearest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut order = nearest.order(scene.now, scene.hold);
+    let head = order.find(|region| {
+        let mut candidates = fit.iter();
+        candidates.any(|candidate| candidate.region() == *region && can_be_called(candidate))
+    });
+    if let Some(head) = head {
+        fit.retain(|candidate| candidate.region() == head && can_be_called(candidate));
+    }
+}
+
+/// Takes note of which regions have a node that can be called, and how far they are.
+pub(crate) fn look_at_regions<C: Candidate>(candidates: &[C], here: &Here<'_>, scene: &Scene<'_>) {
+    let mut regions: BTreeMap<&Region, Duration> = BTreeMap::new();
+    for candidate in candidates {
+        // One that is due for a call, or has it, is as good as back: or nobody would ever look.
+        let is_out = matches!(
+            candidate.vitals().condition(scene.now),
+            Condition::Open { .. }
+        );
+        let is_stalled = candidate
+            .vitals()
+            .is_stalled(candidate.round_trip(), scene.now);
+        if is_fit(candidate) && !is_out && !is_stalled {
+            let distance = regions.entry(candidate.region()).or_insert(Duration::MAX);
+            *distance = candidate.round_trip().min(*distance);
+        }
+    }
+    let mut nearest = scene.nearest.lock().unwrap_or_else(PoisonError::into_inner);
+    nearest.look(regions, here.region, scene.now, scene.hold);
 }
 
 /// Why [`choose`] found none. `None` if no node of the target is connected at all.
@@ -162,65 +240,21 @@ pub(crate) fn offers(candidate: &impl Candidate, wanted: &Wanted<'_>) -> bool {
     })
 }
 
-/// Two of all that were offered, each pair equally likely.
-struct Pair<'a, C> {
-    taken: [Option<&'a C>; 2],
-    seen: u64,
-}
-
-impl<'a, C: Candidate> Pair<'a, C> {
-    fn offer(&mut self, candidate: &'a C, random: &mut impl FnMut() -> u64) {
-        let place = if self.seen < 2 {
-            self.seen
-        } else {
-            random() % (self.seen + 1)
-        };
-        self.seen += 1;
-        if let Some(slot) = usize::try_from(place)
-            .ok()
-            .and_then(|place| self.taken.get_mut(place))
-        {
-            *slot = Some(candidate);
-        }
-    }
-
-    /// The one of lower cost; between equals either, or the first that was offered would get the most.
-    fn better(self, random: &mut impl FnMut() -> u64) -> Option<&'a C> {
-        match self.taken {
-            [Some(a), Some(b)] => {
-                let second = match cost(b).cmp(&cost(a)) {
-                    Ordering::Less => true,
-                    Ordering::Equal => random() & 1 == 1,
-                    Ordering::Greater => false,
-                };
-                Some(if second { b } else { a })
-            }
-            [a, b] => a.or(b),
-        }
-    }
-}
-
-/// What a call to it costs: its round-trip time, times the calls that it then has.
-pub(crate) fn cost(candidate: &impl Candidate) -> u128 {
-    candidate.round_trip().max(FLOOR).as_micros() * (candidate.in_flight() as u128 + 1)
-}
-
-/// Below this, differences of round-trip time are noise, and load should decide.
-const FLOOR: Duration = Duration::from_micros(500);
-
 #[cfg(test)]
 pub(crate) mod fake;
 
 #[cfg(test)]
 mod tests {
     use super::{
-        fake::{Fake, chance, fake, offer, with},
+        fake::{Fake, chance, fake, offer, stage, with},
         *,
     };
 
     fn chosen(fakes: &[Fake], target: Target, seed: u64) -> Option<String> {
         with(&target, |wanted, here| {
-            choose(fakes.iter(), wanted, here, chance(seed)).map(|fake| fake.node.to_string())
+            let scene = stage(Resort::Panic);
+            choose(fakes, |_| true, wanted, here, &scene.at(0), chance(seed))
+                .map(|fake| fake.node.to_string())
         })
     }
 
@@ -280,7 +314,10 @@ mod tests {
             fake("b", "lax", 2),
             fake("c", "lax", 3),
         ];
+        // Of its nodes the one that costs less.
         assert_eq!(chosen(&fakes, Target::Nearest, 1).as_deref(), Some("b"));
+        fakes[1].in_flight.set(1);
+        assert_eq!(chosen(&fakes, Target::Nearest, 1).as_deref(), Some("c"));
         assert_eq!(
             chosen(&fakes[..1], Target::Nearest, 1).as_deref(),
             Some("a")

@@ -23,7 +23,8 @@ use std::{
 use fly_rpc_transport::{NodeId, Region};
 
 use crate::{
-    resolve::{self, Candidate, Here, Wanted},
+    balance::{self, Grade, Pick, is_fit, two_of},
+    resolve::{self, Candidate, Here, Scene, Wanted},
     target::Target,
 };
 
@@ -52,27 +53,49 @@ impl Routes {
     }
 
     /// Chooses one of `candidates` for a call of the function with the number `function`. `None` if
-    /// only [`resolve::choose`] can tell. `looks` counts the times at which round trips changed.
+    /// only [`resolve::choose`] can tell.
     pub(crate) fn choose<'a, C: Candidate>(
         &self,
         function: usize,
         candidates: &'a [C],
         wanted: &Wanted<'_>,
         here: &Here<'_>,
-        looks: u64,
-        random: impl FnOnce() -> u64,
+        scene: &Scene<'_>,
+        random: impl FnMut() -> u64,
     ) -> Option<&'a C> {
         let index = self.functions.get(function)?;
         let index = index.get(|| self.shared(Index::of(candidates, wanted, here)))?;
         let places = match wanted.target {
             Target::Primary => &index.primary,
             Target::Region(region) => index.region(region)?,
-            Target::Any | Target::Elsewhere => return two_of(&index.places, candidates, random),
-            Target::Node(node) => return self.node(node, index, candidates),
-            Target::Nearest => return index.nearest(candidates, here, looks),
-            Target::Malformed(_) => return None,
+            Target::Any | Target::Elsewhere => {
+                return one_of(&index.places, candidates, scene, random).map(|(chosen, _)| chosen);
+            }
+            Target::Node(node) => return self.node(node, index, candidates, scene),
+            Target::Nearest => return index.nearest(candidates, here, scene, random),
+            Target::FirstOf(_) | Target::Malformed(_) => return None,
         };
-        two_of(index.places.get(places.clone())?, candidates, random)
+        let places = index.places.get(places.clone())?;
+        one_of(places, candidates, scene, random).map(|(chosen, _)| chosen)
+    }
+
+    /// True if no candidate of `target` can be called now or soon; false says nothing.
+    pub(crate) fn has_nobody(&self, function: usize, target: &Target, here: &Here<'_>) -> bool {
+        let index = self.functions.get(function);
+        let Some(index) = index.and_then(|index| index.made.get()) else {
+            return false;
+        };
+        index.is_whole
+            && match target {
+                Target::Primary => index.primary.is_empty(),
+                Target::Region(region) => index.region(region).is_none(),
+                Target::Any | Target::Elsewhere | Target::Nearest => index.places.is_empty(),
+                Target::Node(node) => {
+                    let nodes = self.nodes.made.get();
+                    *node == *here.node || nodes.is_some_and(|nodes| !nodes.contains_key(node))
+                }
+                Target::FirstOf(_) | Target::Malformed(_) => false,
+            }
     }
 
     fn node<'a, C: Candidate>(
@@ -80,6 +103,7 @@ impl Routes {
         node: &NodeId,
         index: &Index,
         candidates: &'a [C],
+        scene: &Scene<'_>,
     ) -> Option<&'a C> {
         let nodes = self.nodes.get(|| {
             let places = candidates.iter().zip(0..);
@@ -93,13 +117,13 @@ impl Routes {
             .places
             .get(index.region(candidate.region())?.clone())?;
         neighbours.binary_search(&place).ok()?;
-        is_fit(candidate).then_some(candidate)
+        one_of(&[place], candidates, scene, || 0).map(|(chosen, _)| chosen)
     }
 
     /// The index, or another function's that is equal.
     fn shared(&self, index: Index) -> Arc<Index> {
         let mut distinct = self.distinct.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(equal) = distinct.iter().find(|other| other.places == index.places) {
+        if let Some(equal) = distinct.iter().find(|other| other.is_like(&index)) {
             return Arc::clone(equal);
         }
         let index = Arc::new(index);
@@ -118,17 +142,25 @@ struct Index {
     /// Where in `places` those of each region are, by region.
     regions: Box<[(Region, Range<usize>)]>,
     primary: Range<usize>,
-    /// The place of the nearest one, and above it the lower half of the number of the look at which
-    /// it was the nearest: in one, so that neither is ever seen without the other.
+    /// No candidate that offers the function was unfit when this was made.
+    is_whole: bool,
+    /// The place, in `regions`, of the nearest one, and above it the lower half of the number of the
+    /// look at which it was that: in one, so that neither is ever seen without the other.
     nearest: AtomicU64,
 }
 
 impl Index {
     fn of<C: Candidate>(candidates: &[C], wanted: &Wanted<'_>, here: &Here<'_>) -> Self {
+        let mut is_whole = true;
         let mut by_region: BTreeMap<&Region, Vec<u32>> = BTreeMap::new();
         for (candidate, place) in candidates.iter().zip(0..) {
-            if is_fit(candidate) && resolve::offers(candidate, wanted) {
+            if !resolve::offers(candidate, wanted) {
+                continue;
+            }
+            if is_fit(candidate) {
                 by_region.entry(candidate.region()).or_default().push(place);
+            } else {
+                is_whole = false;
             }
         }
         let mut places = Vec::new();
@@ -142,10 +174,15 @@ impl Index {
             places: places.into(),
             regions: regions.into(),
             primary: 0..0,
+            is_whole,
             nearest: AtomicU64::new(u64::MAX),
         };
         index.primary = index.region(here.primary).cloned().unwrap_or_default();
         index
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.places == other.places && self.is_whole == other.is_whole
     }
 
     fn region(&self, region: &Region) -> Option<&Range<usize>> {
@@ -153,72 +190,66 @@ impl Index {
         self.regions.get(place.ok()?).map(|(_, places)| places)
     }
 
-    /// The nearest one, looked for once after each look at the round-trip times.
+    /// One of the nearest region, which is looked for once after each look at the round-trip times.
     fn nearest<'a, C: Candidate>(
         &self,
         candidates: &'a [C],
         here: &Here<'_>,
-        looks: u64,
+        scene: &Scene<'_>,
+        random: impl FnMut() -> u64,
     ) -> Option<&'a C> {
         let seen = self.nearest.load(Ordering::Relaxed);
-        let look = looks << 32;
+        let look = scene.looks << 32;
+        let known = usize::try_from(seen & PLACE).ok();
         // Before the first search the place is that of none.
-        let known = candidates.get((seen & PLACE) as usize);
-        if let Some(nearest) = known.filter(|_| seen & !PLACE == look) {
-            return is_fit(nearest).then_some(nearest);
-        }
-        let own = self.region(here.region).cloned();
-        let places = self.places.get(own.unwrap_or(0..self.places.len()))?;
-        let fit = places.iter().filter_map(|&place| {
-            let candidate = candidates.get(place as usize)?;
-            is_fit(candidate).then(|| (candidate.round_trip(), place))
-        });
-        // Of equals the first of the list.
-        let (_, place) = fit.min()?;
-        self.nearest
-            .store(look | u64::from(place), Ordering::Relaxed);
-        candidates.get(place as usize)
+        let known = known.filter(|place| seen & !PLACE == look && *place < self.regions.len());
+        let place = known.or_else(|| {
+            resolve::look_at_regions(candidates, here, scene);
+            let place = self.nearest_region(candidates, scene)?;
+            self.nearest.store(look | place as u64, Ordering::Relaxed);
+            Some(place)
+        })?;
+        let (_, places) = self.regions.get(place)?;
+        let places = self.places.get(places.clone())?;
+        // If none of the two can be called, perhaps none of the region can.
+        one_of(places, candidates, scene, random)
+            .filter(|(_, grade)| *grade < Grade::Stalled)
+            .map(|(chosen, _)| chosen)
+    }
+
+    /// The place, in `regions`, of the first one in the order of distance that has a node which can
+    /// be called.
+    fn nearest_region<C: Candidate>(&self, candidates: &[C], scene: &Scene<'_>) -> Option<usize> {
+        let nearest = scene.nearest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut order = nearest.order(scene.now, scene.hold);
+        order.find_map(|region| {
+            let region = self.regions.binary_search_by(|(name, _)| name.cmp(region));
+            let place = region.ok()?;
+            let (_, places) = self.regions.get(place)?;
+            let mut members = self.places.get(places.clone())?.iter();
+            let can_be_called = |candidate: &C| {
+                is_fit(candidate) && balance::grade(candidate, scene.now) < Grade::Stalled
+            };
+            members
+                .any(|member| candidates.get(*member as usize).is_some_and(can_be_called))
+                .then_some(place)
+        })
     }
 }
 
 /// The better of two of `places`, each two equally likely; `None` if there are none, or if one of
-/// the two is not fit.
-fn two_of<'a, C: Candidate>(
+/// the two is not fit, or if all are left out and the caller has another target.
+fn one_of<'a, C: Candidate>(
     places: &[u32],
     candidates: &'a [C],
-    random: impl FnOnce() -> u64,
-) -> Option<&'a C> {
+    scene: &Scene<'_>,
+    random: impl FnMut() -> u64,
+) -> Option<(&'a C, Grade)> {
     let at = |place: usize| candidates.get(*places.get(place)? as usize);
-    let (first, second) = match places.len() {
-        0 => return None,
-        1 => return at(0).filter(|only| is_fit(*only)),
-        count => two_numbers(count, random()),
-    };
-    let (first, second) = (at(first)?, at(second)?);
-    if !is_fit(first) || !is_fit(second) {
-        return None;
+    match two_of(places.len(), at, is_fit, scene.now, scene.resort, random) {
+        Pick::One(chosen, grade) => Some((chosen, grade)),
+        Pick::Unfit | Pick::Nobody => None,
     }
-    // Between equals chance has decided already which is the first.
-    Some(if resolve::cost(second) < resolve::cost(first) {
-        second
-    } else {
-        first
-    })
-}
-
-/// Two different numbers below `count`, which is at least 2, from one random number: its lower half
-/// is as good as its upper one, and both have far more digits than `count`.
-fn two_numbers(count: usize, random: u64) -> (usize, usize) {
-    let below = |count: usize, half: u64| ((half * count as u64) >> 32) as usize;
-    let first = below(count, random & PLACE);
-    let second = below(count - 1, random >> 32);
-    // Over all but the first.
-    (first, second + usize::from(second >= first))
-}
-
-/// True if it is as good a choice as any, as far as that may change from one moment to the next.
-fn is_fit(candidate: &impl Candidate) -> bool {
-    !candidate.is_draining() && !candidate.is_suspect() && !candidate.is_retiring()
 }
 
 /// What is made when it is asked for more than once.

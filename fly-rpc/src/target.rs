@@ -1,6 +1,6 @@
 //! Where a call should run.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use fly_rpc_transport::{NodeId, Region};
 
@@ -22,23 +22,90 @@ pub enum Target {
     Region(Region),
     /// One node.
     Node(NodeId),
-    /// Another node, never this one: the one with the least round-trip time, those of this node's own
-    /// region first.
+    /// Another node, never this one: one of this node's own region, else of the region with the least
+    /// round-trip time. Regions that are about as far away do not take turns: one must be nearer by a
+    /// fifth for `Limits::nearest_hold` (10 s) before calls move there, or be back for as long; away
+    /// from a region that has no node left they move at once.
     Nearest,
     /// Any node but this one.
     Elsewhere,
     /// Any node, this one first.
     Any,
+    /// The first of several targets that has a node which can serve the call:
+    /// [`Target::first_of`].
+    FirstOf(Fallbacks),
     /// A text that is no target. Calls to it fail with
     /// [`RpcError::BadTarget`](crate::RpcError::BadTarget).
     #[doc(hidden)]
     Malformed(String),
 }
 
+/// Targets in the order in which a call tries them: what [`Target::first_of`] makes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fallbacks(Arc<[Target]>);
+
+impl Fallbacks {
+    /// The targets, the one that is tried first before the others.
+    pub fn iter(&self) -> std::slice::Iter<'_, Target> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Fallbacks {
+    type Item = &'a Target;
+    type IntoIter = std::slice::Iter<'a, Target>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Target {
+    /// The first of `targets` that has a node which can serve the call.
+    ///
+    /// The next one is taken when the one before has no node that is known, or none that offers the
+    /// function, or all that do are draining, suspected, or left out because they failed; or when they
+    /// were asked and refused before anything ran. It is never taken when the function may have run,
+    /// unless it is `idempotent`. If the nodes of all targets are left out, the first that has any is
+    /// asked all the same.
+    ///
+    /// Nothing is replaced that the caller did not write: a call to the primary alone fails if the
+    /// primary is not there, and functions that are pinned have no target to choose.
+    ///
+    /// ```
+    /// use fly_rpc::Target;
+    ///
+    /// let near = Target::first_of(["@region(hkg)", "@region(sin)", "@nearest"]);
+    /// assert_eq!("@region(hkg), @region(sin), @nearest".parse(), Ok(near));
+    /// ```
+    pub fn first_of<T: Into<Self>>(targets: impl IntoIterator<Item = T>) -> Self {
+        let mut flat: Vec<Self> = Vec::new();
+        for target in targets {
+            match target.into() {
+                Self::FirstOf(Fallbacks(inner)) => flat.extend(inner.iter().cloned()),
+                target => flat.push(target),
+            }
+        }
+        match flat.len() {
+            0 => Self::Malformed(String::new()),
+            1 => flat.remove(0),
+            _ => Self::FirstOf(Fallbacks(flat.into())),
+        }
+    }
+
+    /// The targets that a call to this one tries, in order.
+    pub(crate) fn in_order(&self) -> &[Self] {
+        match self {
+            Self::FirstOf(Fallbacks(targets)) => targets,
+            target => std::slice::from_ref(target),
+        }
+    }
+}
+
 /// The text is not a target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a target: write a region such as `hkg`, or @primary, @region(hkg), @node(id), @nearest, @elsewhere, @any"
+    "`{text}` is not a target: write a region such as `hkg`, or @primary, @region(hkg), @node(id), @nearest, @elsewhere, @any, or several of these with commas between"
 )]
 pub struct ParseTargetError {
     text: String,
@@ -55,6 +122,35 @@ impl FromStr for Target {
 }
 
 fn parse(text: &str) -> Option<Target> {
+    let parts = selectors(text);
+    if parts.len() < 2 {
+        return parse_one(text);
+    }
+    // A region by its bare name, among several, is more likely a mistake: `hkg,sin` is no target.
+    let is_selector = |part: &&str| part.starts_with('@');
+    let targets = parts.iter().map(|part| parse_one(part));
+    let targets: Vec<Target> = targets.collect::<Option<_>>()?;
+    parts
+        .iter()
+        .all(is_selector)
+        .then(|| Target::first_of(targets))
+}
+
+/// What stands between commas outside of parentheses.
+fn selectors(text: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let is_end = |letter: char| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    };
+    text.split(is_end).map(str::trim).collect()
+}
+
+fn parse_one(text: &str) -> Option<Target> {
     let Some(selector) = text.strip_prefix('@') else {
         return text.parse().ok().map(Target::Region);
     };
@@ -94,6 +190,12 @@ impl fmt::Display for Target {
             Self::Nearest => f.write_str("@nearest"),
             Self::Elsewhere => f.write_str("@elsewhere"),
             Self::Any => f.write_str("@any"),
+            Self::FirstOf(targets) => {
+                for (place, target) in targets.iter().enumerate() {
+                    write!(f, "{}{target}", if place == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
             Self::Malformed(text) => f.write_str(text),
         }
     }
@@ -163,6 +265,7 @@ mod tests {
             Target::Nearest,
             Target::Elsewhere,
             Target::Any,
+            Target::first_of([Target::Region("hkg".into()), Target::Primary, Target::Any]),
         ];
         for target in targets {
             assert_eq!(target.to_string().parse(), Ok(target));
@@ -188,6 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn targets_in_order_are_flat_and_one_alone_is_itself() {
+        let two = Target::first_of(["@region(\"hkg\")", "@nearest"]);
+        assert_eq!(two.to_string(), "@region(hkg), @nearest");
+        let three = Target::first_of([two.clone(), Target::Any]);
+        assert_eq!("@region(hkg),@nearest , @any".parse(), Ok(three.clone()));
+        assert_eq!(three.in_order().len(), 3);
+        assert_eq!(Target::first_of([Target::Any]), Target::Any);
+        assert_eq!(Target::Any.in_order(), [Target::Any]);
+        let none: [Target; 0] = [];
+        assert_eq!(Target::first_of(none), Target::Malformed(String::new()));
+    }
+
+    #[test]
     fn what_is_no_target_is_kept_and_shown_as_it_was_written() {
         for text in [
             "",
@@ -201,6 +317,11 @@ mod tests {
             "@node(a b)",
             "hong kong",
             "hkg,sin",
+            "@region(hkg), sin",
+            "@region(hkg),",
+            ",@any",
+            "@any @primary",
+            "@region(hkg, sin)",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
             assert_eq!(Target::from(text), Target::Malformed(text.to_owned()));

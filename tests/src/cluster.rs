@@ -11,6 +11,8 @@ use std::{
 
 use fly_rpc::{ClusterSecret, Node, NodeBuilder, NodeId, Target};
 
+use crate::probe::Probe;
+
 /// Longer than anything here takes on a busy machine; only a test that fails waits for it.
 pub const SOON: Duration = Duration::from_secs(30);
 
@@ -84,6 +86,12 @@ impl Cluster {
     /// Starts a node with nothing special about it.
     pub async fn node(&self, id: &str, region: &str) -> Node {
         self.start(self.builder(id, region)).await
+    }
+
+    /// The same, for programs whose functions take a probe; its probe is nobody's.
+    pub async fn node_with_probe(&self, id: &str, region: &str) -> Node {
+        self.start(self.builder(id, region).state(Probe::new()))
+            .await
     }
 
     fn started(&self) -> Vec<Node> {

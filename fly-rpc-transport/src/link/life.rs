@@ -12,9 +12,13 @@ impl Link {
     /// suspicion changed.
     pub(crate) fn observe(&self) -> bool {
         let stats = self.connection.stats();
-        self.round_trip
-            .store(micros(stats.path.rtt), Ordering::Relaxed);
-        let silence = lock(&self.pulse).observe(&stats, Instant::now());
+        let (silence, round_trip, measures) = {
+            let mut pulse = lock(&self.pulse);
+            let silence = pulse.observe(&stats, Instant::now());
+            let round_trip = pulse.round_trip(stats.path.rtt);
+            (silence, round_trip, pulse.is_time_to_measure())
+        };
+        self.round_trip.store(micros(round_trip), Ordering::Relaxed);
         // Calls that time out leave the suspicion behind: only a sign of life ends it.
         let watched = self.watched.load(Ordering::Relaxed);
         let waiting = watched || self.in_flight() > 0 || self.is_suspect();
@@ -23,6 +27,7 @@ impl Link {
             self.close(CloseCode::Silent);
         } else if (waiting && silence >= PING_WHEN_WAITING)
             || silence >= self.limits.silence_lost / 2
+            || measures
         {
             self.ping();
         }
@@ -67,9 +72,21 @@ impl Link {
         lock(&self.pulse).traffic()
     }
 
+    /// The peer answered this question.
+    pub(super) fn note_pong(&self, number: u64) {
+        let round_trip = {
+            let mut pulse = lock(&self.pulse);
+            pulse.answered(number, Instant::now());
+            pulse.round_trip(self.connection.rtt())
+        };
+        self.round_trip.store(micros(round_trip), Ordering::Relaxed);
+        self.progress
+            .send_modify(|progress| progress.last_pong = progress.last_pong.max(number));
+    }
+
     /// Asks for a sign of life; returns the number of the question.
     pub(crate) fn ping(&self) -> u64 {
-        let number = lock(&self.pulse).next_ping();
+        let number = lock(&self.pulse).next_ping(Instant::now());
         self.control.send(&Control::Ping(number));
         number
     }

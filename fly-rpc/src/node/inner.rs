@@ -10,17 +10,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fly_rpc_transport::{Catalogue, DialError, Endpoint, Limits, Link, NodeId, Region};
+use fly_rpc_transport::{Catalogue, DialError, Endpoint, Limits, Link, Links, NodeId, Region};
 use tokio::time::Instant;
 
 use super::{dials::Dials, platform::Platform, reach::Reach, resources::Resources};
 use crate::{
+    balance::{Bond, Moment, Nearest, Nodes, Resort},
     budget::RetryBudget,
     error::RpcError,
     membership::{Membership, Roster},
     permits::Permit,
-    registry::{Registry, States},
-    resolve::Here,
+    registry::{Registry, States, registered},
+    resolve::{Here, Scene},
+    routes::Routes,
     target::Target,
 };
 
@@ -53,6 +55,10 @@ pub(crate) struct Inner {
     pub(super) draining: AtomicBool,
     pub(super) stopped: AtomicBool,
     pub(super) budget: Mutex<RetryBudget>,
+    /// What is remembered of the nodes that were called.
+    pub(crate) nodes: Nodes,
+    pub(super) nearest: Mutex<Nearest>,
+    pub(super) began: Instant,
 }
 
 impl Inner {
@@ -62,6 +68,46 @@ impl Inner {
             region: &self.region,
             primary: &self.primary,
         }
+    }
+
+    /// The present moment, for whatever is remembered of nodes.
+    pub(crate) fn now(&self) -> Moment {
+        self.moment(Instant::now())
+    }
+
+    pub(crate) fn moment(&self, at: Instant) -> Moment {
+        let elapsed = at.saturating_duration_since(self.began);
+        Moment::from_millis(elapsed.as_millis() as u64)
+    }
+
+    /// What holds for a choice that is made now.
+    pub(crate) fn scene(&self, resort: Resort) -> Scene<'_> {
+        Scene {
+            now: self.now(),
+            resort,
+            looks: self.endpoint.looks(),
+            nearest: &self.nearest,
+            hold: self.nodes.settings().hold,
+        }
+    }
+
+    /// What is remembered of the node that `link` leads to.
+    pub(crate) fn bond<'a>(&self, link: &'a Link) -> &'a Bond {
+        let incarnation = link.hello().incarnation;
+        link.attachment(|| self.nodes.bond(link.node(), incarnation, self.now()))
+    }
+
+    /// The links that calls take. What is remembered of the nodes at their other ends hangs on each,
+    /// and beside them stands where calls may go.
+    pub(crate) fn links(&self) -> Arc<Links> {
+        let links = self.endpoint.links();
+        links.conclusion(|| {
+            for link in links.iter() {
+                self.bond(link);
+            }
+            Routes::new(registered().len())
+        });
+        links
     }
 
     pub(crate) fn is_draining(&self) -> bool {

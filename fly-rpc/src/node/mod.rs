@@ -21,12 +21,13 @@ pub use builder::NodeBuilder;
 pub(crate) use dials::Dials;
 pub use drain::{Cut, DrainReport};
 pub(crate) use inner::Inner;
-pub use peer_info::{FunctionInfo, PeerInfo, PeerState};
+pub use peer_info::{BreakerState, FunctionInfo, PeerInfo, PeerState};
 pub use stats::NodeStats;
 
 use crate::{
     deadline,
     error::{RpcError, Stage},
+    explain::{self, Explanation, FunctionName},
     remote::bad_target,
     scope::{self, Current},
     start_error::StartError,
@@ -115,6 +116,25 @@ impl Node {
             .map(|(node, _)| node);
         let nodes: BTreeSet<&NodeId> = connected.chain(known).collect();
         nodes.into_iter().cloned().collect()
+    }
+
+    /// Why a call of `function` to `target`, made now through this node, would go where it goes: every
+    /// node that is known, and why it would or would not be called. Nothing is sent.
+    ///
+    /// The function is named as errors name it, `"create_post@2"`, or without a version, which means
+    /// the latest that this program has. The result shows itself as a table.
+    ///
+    /// ```no_run
+    /// # fn example(node: &fly_rpc::Node) {
+    /// println!("{}", node.explain("@region(hkg), @nearest", "create_post@2"));
+    /// # }
+    /// ```
+    pub fn explain(
+        &self,
+        target: impl Into<Target>,
+        function: impl Into<FunctionName>,
+    ) -> Explanation {
+        explain::explain(self, target.into(), &function.into())
     }
 
     /// Waits until a node of `target`, other than one that drains, is connected; at once if this

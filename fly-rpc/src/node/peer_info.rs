@@ -5,7 +5,7 @@ use std::{collections::HashSet, net::SocketAddr, time::Duration};
 use fly_rpc_transport::{Catalogue, NodeId, Region};
 
 use super::inner::Inner;
-use crate::contract::Fingerprint;
+use crate::{balance::Condition, contract::Fingerprint, remote::bond};
 
 /// Another node, as this one sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,11 @@ pub struct PeerInfo {
     pub state: PeerState,
     /// The round-trip time that QUIC measures, if it is connected.
     pub round_trip: Option<Duration>,
+    /// How long its answers take, as this node remembers it: a slow one counts at once and is
+    /// forgotten slowly. `None` if it never answered.
+    pub latency: Option<Duration>,
+    /// Whether it is left out because it failed.
+    pub breaker: BreakerState,
     /// Requests that this node ever queued on the present connection to it.
     pub requests_sent: u64,
     /// What it says its build is.
@@ -47,6 +52,42 @@ pub enum PeerState {
     Known,
 }
 
+/// Whether a node is left out because it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BreakerState {
+    /// It is not.
+    Closed,
+    /// It was, or was started again: it gets a part of its calls, in percent, that grows.
+    Recovering {
+        /// That part.
+        share: u8,
+    },
+    /// It is, for so long. Then one call is made to see whether it is back; 0 if that one is due.
+    Open {
+        /// What is left.
+        remaining: Duration,
+    },
+    /// One call is on its way to see whether it is back.
+    Probing,
+}
+
+impl From<Condition> for BreakerState {
+    fn from(condition: Condition) -> Self {
+        match condition {
+            Condition::Serving => Self::Closed,
+            Condition::Recovering { share } => Self::Recovering {
+                share: (share * 100.0) as u8,
+            },
+            Condition::Open { remaining } => Self::Open { remaining },
+            Condition::Due => Self::Open {
+                remaining: Duration::ZERO,
+            },
+            Condition::Probing => Self::Probing,
+        }
+    }
+}
+
 /// A function that a node serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,7 +103,8 @@ pub struct FunctionInfo {
 }
 
 pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
-    let links = inner.endpoint.links();
+    let links = inner.links();
+    let now = inner.now();
     let connected: HashSet<&NodeId> = links.iter().map(|link| link.node()).collect();
     let mut peers: Vec<PeerInfo> = links
         .iter()
@@ -77,6 +119,8 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
                 (false, false) => PeerState::Connected,
             },
             round_trip: Some(link.round_trip()),
+            latency: bond(link).vitals().latency(now),
+            breaker: bond(link).vitals().condition(now).into(),
             requests_sent: link.requests_sent(),
             build: link.hello().build.clone(),
             functions: functions(&link.catalogue()),
@@ -93,6 +137,8 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
             address,
             state: PeerState::Connecting,
             round_trip: None,
+            latency: None,
+            breaker: BreakerState::Closed,
             requests_sent: 0,
             build: String::new(),
             functions: Vec::new(),
@@ -119,6 +165,8 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
                 PeerState::Known
             },
             round_trip: None,
+            latency: None,
+            breaker: BreakerState::Closed,
             requests_sent: 0,
             build: String::new(),
             functions: Vec::new(),

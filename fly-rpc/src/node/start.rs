@@ -16,6 +16,7 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources, sources};
 use crate::{
+    balance::{Nodes, Settings},
     budget::RetryBudget,
     discovery::{Announcement, LocalDirectory, LocalNode},
     dispatch::Dispatch,
@@ -99,6 +100,9 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         draining: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
         budget: Mutex::new(RetryBudget::new(&builder.limits, Instant::now())),
+        nodes: Nodes::new(Settings::from(&builder.limits)),
+        nearest: Mutex::default(),
+        began: Instant::now(),
     });
     // Only a node that can answer lets others in.
     dispatch.attach(Arc::downgrade(&inner));

@@ -12,4 +12,4 @@ pub use entry::{Entry, Pin, Spec};
 pub use function::{ByteSlice, Function, Scope};
 pub use states::StateType;
 pub(crate) use states::States;
-pub(crate) use table::{Registry, Served, registered, registered_of};
+pub(crate) use table::{Registered, Registry, Served, registered, registered_of};

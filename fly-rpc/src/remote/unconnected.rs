@@ -4,38 +4,42 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use fly_rpc_transport::{Catalogue, Link, Links, NodeId};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
-use super::{RemoteCall, is_fresh};
+use super::{Course, RemoteCall, finding::is_fresh};
 use crate::{
     error::{RpcError, Stage},
     membership::{Facts, Known},
     resolve,
+    target::Target,
 };
 
 impl RemoteCall<'_> {
-    /// Connects a node of the target that may serve the call; `None` if there is none. Those that
+    /// Connects, until then, a node of one of the call's targets that may serve the call; `None` if there is none. Those that
     /// cannot be reached, or do not serve it after all, are left in `unreached`.
     ///
     /// # Errors
     /// [`RpcError::Unreachable`] if there were some and none could be reached, and
-    /// [`RpcError::Timeout`] if the deadline passed meanwhile.
+    /// [`RpcError::Timeout`] if the time passed meanwhile.
     pub(super) async fn connect_somebody(
         &self,
         links: &Links,
-        tried: &[Arc<Link>],
-        unreached: &mut Vec<NodeId>,
+        target: &Target,
+        course: &mut Course,
+        until: Instant,
     ) -> Result<Option<Arc<Link>>, RpcError> {
         let inner = self.node.inner();
         let mut failure = None;
-        while let Some((node, address)) = self.unconnected(links, unreached) {
+        while let Some((node, address)) = self.unconnected(links, target, &course.unreached) {
             let reaching = inner.reach(&node, address);
-            let reached = timeout_at(self.deadline, reaching).await;
-            unreached.push(node.clone());
+            let reached = timeout_at(until, reaching).await;
+            course.unreached.push(node.clone());
             match reached.map_err(|_elapsed| RpcError::Timeout {
                 stage: Stage::Connecting,
             })? {
-                Ok(link) if is_fresh(&link, tried) && resolve::offers(&link, &self.wanted) => {
+                Ok(link)
+                    if is_fresh(&link, &course.tried) && resolve::offers(&link, &self.wanted) =>
+                {
                     return Ok(Some(link));
                 }
                 Ok(_) => {}
@@ -46,13 +50,18 @@ impl RemoteCall<'_> {
     }
 
     /// The most promising of them, and where it is.
-    fn unconnected(&self, links: &Links, unreached: &[NodeId]) -> Option<(NodeId, SocketAddr)> {
+    fn unconnected(
+        &self,
+        links: &Links,
+        target: &Target,
+        unreached: &[NodeId],
+    ) -> Option<(NodeId, SocketAddr)> {
         let inner = self.node.inner();
         let here = inner.here();
         let roster = inner.roster();
         let is_candidate = |node: &NodeId, facts: &Facts| {
             !facts.draining
-                && here.includes(self.wanted.target, node, &facts.region)
+                && here.includes(target, node, &facts.region)
                 && !unreached.contains(node)
                 && !is_connected(links, node)
                 // What is seen directly counts more than what is said.
@@ -70,6 +79,11 @@ impl RemoteCall<'_> {
             .filter_map(|(node, known)| Some((rank(known), node, known.facts().address?)))
             .min_by_key(|(rank, ..)| *rank)
             .map(|(_, node, address)| (node.clone(), address))
+    }
+
+    /// True if there is one that may serve the call.
+    pub(super) fn may_be_connected(&self, links: &Links, target: &Target) -> bool {
+        self.unconnected(links, target, &[]).is_some()
     }
 
     /// Why none of the nodes of the target that are not connected can serve the call; `None` if there

@@ -1,11 +1,18 @@
 //! Nodes that there are not, for tests of how one is chosen.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::Cell,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use fly_rpc_transport::{NodeId, Offer, Region};
+use fly_rpc_transport::{Limits, NodeId, Offer, Region};
 
-use super::{Candidate, Here, Wanted};
-use crate::target::Target;
+use super::{Candidate, Here, Scene, Wanted};
+use crate::{
+    balance::{Moment, Nearest, Resort, Settings, Vitals},
+    target::Target,
+};
 
 /// A node; what changes with time may be set while others look.
 #[derive(Clone, Debug)]
@@ -18,6 +25,8 @@ pub(crate) struct Fake {
     pub(crate) draining: Cell<bool>,
     pub(crate) suspect: Cell<bool>,
     pub(crate) retiring: Cell<bool>,
+    /// Shared by clones, as connections to one node share it.
+    pub(crate) vitals: Arc<Vitals>,
 }
 
 impl Candidate for Fake {
@@ -42,6 +51,9 @@ impl Candidate for Fake {
     fn is_retiring(&self) -> bool {
         self.retiring.get()
     }
+    fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
     fn versions<T>(&self, _name: &str, look: impl FnOnce(&[Offer]) -> T) -> T {
         look(&self.offers)
     }
@@ -58,6 +70,39 @@ pub(crate) fn fake(node: &str, region: &str, millis: u64) -> Fake {
         draining: Cell::new(false),
         suspect: Cell::new(false),
         retiring: Cell::new(false),
+        vitals: Arc::new(Vitals::new(Arc::new(settings()))),
+    }
+}
+
+/// The default ones.
+pub(crate) fn settings() -> Settings {
+    Settings::from(&Limits::default())
+}
+
+/// What choices share that are made one after the other.
+pub(crate) struct Stage {
+    pub(crate) resort: Resort,
+    pub(crate) nearest: Mutex<Nearest>,
+}
+
+/// One that nothing happened on.
+pub(crate) fn stage(resort: Resort) -> Stage {
+    Stage {
+        resort,
+        nearest: Mutex::default(),
+    }
+}
+
+impl Stage {
+    /// After so many milliseconds, and as many looks.
+    pub(crate) fn at(&self, millis: u64) -> Scene<'_> {
+        Scene {
+            now: Moment::from_millis(millis),
+            resort: self.resort,
+            looks: millis,
+            nearest: &self.nearest,
+            hold: Duration::from_secs(10),
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::resolve::fake::{Fake, chance, fake, with};
+use crate::{
+    balance::Resort,
+    resolve::fake::{Fake, chance, fake, stage, with},
+};
 
 fn fakes(regions: &[&str]) -> Vec<Fake> {
     let numbered = regions.iter().enumerate();
@@ -33,7 +36,8 @@ fn by_index<'a>(
     seed: u64,
 ) -> Option<&'a str> {
     let chosen = with(target, |wanted, here| {
-        routes.choose(0, fakes, wanted, here, looks, chance(seed))
+        let scene = stage(Resort::Panic);
+        routes.choose(0, fakes, wanted, here, &scene.at(looks), chance(seed))
     });
     chosen.map(|fake| fake.node.as_str())
 }
@@ -42,7 +46,8 @@ fn by_index<'a>(
 fn by_looks<'a>(fakes: &'a [Fake], target: &Target) -> BTreeSet<&'a str> {
     let by_look = |seed| {
         with(target, |wanted, here| {
-            resolve::choose(fakes.iter(), wanted, here, chance(seed))
+            let scene = stage(Resort::Panic);
+            resolve::choose(fakes, |_| true, wanted, here, &scene.at(0), chance(seed))
         })
     };
     (0..LOOKS)
@@ -68,7 +73,8 @@ fn functions_that_are_offered_by_the_same_nodes_share_an_index() {
     let index = |fakes: &[Fake], function: usize| {
         with(&Target::Any, |wanted, here| {
             for _ in 0..2 {
-                let _ = routes.choose(function, fakes, wanted, here, 0, chance(0));
+                let scene = stage(Resort::Panic);
+                let _ = routes.choose(function, fakes, wanted, here, &scene.at(0), chance(0));
             }
         });
         Arc::clone(routes.functions[function].made.get().expect("made"))
@@ -109,20 +115,6 @@ fn equal_nodes_share_the_calls_evenly() {
 }
 
 #[test]
-fn every_two_are_as_likely_and_never_one_twice() {
-    let mut random = chance(1);
-    let mut counts = HashMap::new();
-    for _ in 0..40_000 {
-        *counts.entry(two_numbers(5, random())).or_insert(0) += 1;
-    }
-    assert_eq!(counts.len(), 20, "{counts:?}");
-    assert!(counts.keys().all(|(a, b)| a != b && *a < 5 && *b < 5));
-    assert!(counts.values().all(|count| (1_800..2_200).contains(count)));
-    assert_eq!(two_numbers(2, 0), (0, 1));
-    assert_eq!(two_numbers(2, u64::MAX), (1, 0));
-}
-
-#[test]
 fn of_two_nodes_the_less_loaded_is_taken() {
     let fakes = fakes(&["syd", "syd"]);
     let routes = routes(&fakes);
@@ -133,18 +125,30 @@ fn of_two_nodes_the_less_loaded_is_taken() {
 }
 
 #[test]
-fn the_nearest_is_looked_for_once_after_each_look_at_the_round_trips() {
-    let fakes = fakes(&["lax", "lax", "sjc"]);
+fn the_nearest_region_is_looked_for_once_after_each_look_at_the_round_trips() {
+    let fakes = fakes(&["hkg", "hkg", "sjc"]);
     let routes = routes(&fakes);
-    let nearest = |looks| by_index(&routes, &fakes, &Target::Nearest, looks, 0);
+    let stage = stage(Resort::Panic);
+    let nearest = |looks: u64| {
+        let chosen = with(&Target::Nearest, |wanted, here| {
+            routes.choose(0, &fakes, wanted, here, &stage.at(looks), chance(0))
+        });
+        chosen.map(|fake| fake.node.as_str())
+    };
     fakes[0].millis.set(9);
+    fakes[2].millis.set(4);
     assert_eq!(nearest(1), Some("n1"));
-    fakes[1].millis.set(10);
+    for fake in &fakes[..2] {
+        fake.millis.set(20);
+    }
+    fakes[0].in_flight.set(3);
     assert_eq!(nearest(1), Some("n1"));
-    assert_eq!(nearest(2), Some("n0"));
+    // Ten seconds later the other region has been the nearer one for as long.
+    assert_eq!(nearest(2), Some("n1"));
+    assert_eq!(nearest(10_002), Some("n2"));
     // Only a look at all of them says who is the nearest then.
-    fakes[0].suspect.set(true);
-    assert_eq!(nearest(2), None);
+    fakes[2].suspect.set(true);
+    assert_eq!(nearest(10_002), None);
 }
 
 #[test]
@@ -158,6 +162,25 @@ fn a_node_that_is_not_known_or_not_fit_any_more_is_not_in_the_index() {
     );
     fakes[1].draining.set(true);
     assert_eq!(node("n1"), None);
+}
+
+#[test]
+fn the_index_knows_where_nobody_is_unless_somebody_may_come_back() {
+    let mut fakes = fakes(&["syd", "hkg"]);
+    let nobody = |fakes: &[Fake], target: Target| {
+        let routes = routes(fakes);
+        with(&target, |_, here| routes.has_nobody(0, &target, here))
+    };
+    for target in ["cdg", "@node(n9)"] {
+        assert!(nobody(&fakes, target.into()), "{target}");
+    }
+    for target in ["hkg", "@primary", "@any", "@nearest", "@node(n0)"] {
+        assert!(!nobody(&fakes, target.into()), "{target}");
+    }
+    fakes[1].retiring.set(true);
+    assert!(!nobody(&fakes, "hkg".into()));
+    fakes.pop();
+    assert!(nobody(&fakes, "hkg".into()));
 }
 
 fn any_fake() -> impl Strategy<Value = Fake> {

@@ -4,6 +4,7 @@ mod cancellation;
 mod contracts;
 mod deadlines;
 mod delivery;
+mod fallbacks;
 mod functions;
 mod pair;
 mod panics;

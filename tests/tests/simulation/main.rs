@@ -5,6 +5,7 @@
 
 mod application;
 mod calls;
+mod choosing;
 mod faults;
 mod fleet;
 mod ledger;

@@ -82,6 +82,7 @@ const LAYERS: [Layer; 9] = [
         files: &[
             "fly-rpc/src/contract/",
             "fly-rpc/src/codec",
+            "fly-rpc/src/balance/",
             "fly-rpc/src/resolve.rs",
             "fly-rpc/src/routes",
             "fly-rpc/src/target.rs",

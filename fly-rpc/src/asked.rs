@@ -1,0 +1,88 @@
+//! One attempt, from the moment in which its node is asked to what is learned of the node from it.
+//!
+//! It ends once, however the call ends: with an outcome, or by being dropped when the caller gives up.
+
+use std::{sync::Arc, time::Duration};
+
+use fly_rpc_transport::Link;
+use tokio::time::Instant;
+
+use crate::{
+    balance::{Effect, Ticket, Verdict, Vitals},
+    error::RpcError,
+    node::Inner,
+    remote::bond,
+};
+
+/// A node that was asked.
+pub(crate) struct Asked<'a> {
+    inner: &'a Inner,
+    link: &'a Arc<Link>,
+    ticket: Ticket,
+    begun: Instant,
+    ended: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// `None` if another call, a moment earlier, was the one that may be made: choose again.
+    pub(crate) fn of(inner: &'a Inner, link: &'a Arc<Link>) -> Option<Self> {
+        let begun = Instant::now();
+        // It may have been connected for this call, and be listed nowhere yet.
+        let ticket = inner.bond(link).vitals().ask(inner.moment(begun))?;
+        Some(Self {
+            inner,
+            link,
+            ticket,
+            begun,
+            ended: false,
+        })
+    }
+
+    /// The attempt had this outcome.
+    pub(crate) fn end<T>(mut self, outcome: &Result<T, RpcError>) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.begun);
+        let latency = self.vitals().latency(self.inner.moment(now));
+        let usual = latency.unwrap_or_default().max(self.link.round_trip());
+        let verdict = Verdict::of(outcome, took, usual);
+        let is_known =
+            verdict == Verdict::Lost && self.link.is_closed() && !bond(self.link).is_first_loss();
+        self.learn(if is_known { Verdict::Nothing } else { verdict }, took, now);
+    }
+
+    fn learn(&mut self, verdict: Verdict, took: Duration, now: Instant) {
+        self.ended = true;
+        let (inner, node) = (self.inner, self.link.node());
+        let now = inner.moment(now);
+        let round_trip = self.link.round_trip();
+        match self
+            .vitals()
+            .end(self.ticket, verdict, took, round_trip, now)
+        {
+            Effect::None => {}
+            Effect::Closed => {
+                tracing::info!(peer = %node, "a node that was left out answers again: it gets calls, few at first");
+            }
+            Effect::WantsToOpen => {
+                let random = inner.endpoint.randomness().fraction();
+                if inner.nodes.open(self.vitals(), self.ticket, now, random) {
+                    tracing::warn!(peer = %node, condition = ?self.vitals().condition(now), "a node failed too often: it is left out for a while");
+                }
+            }
+        }
+    }
+
+    fn vitals(&self) -> &Vitals {
+        bond(self.link).vitals()
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let now = Instant::now();
+            let took = now.saturating_duration_since(self.begun);
+            self.learn(Verdict::GivenUp, took, now);
+        }
+    }
+}
