@@ -65,7 +65,7 @@ pub(crate) async fn serve_lane(
         biased;
         // Behind the last answer; or because nobody reads them, and then nothing is to be read here
         // either.
-        () = lane.outbox.write_to(send, Some(&link)) => lane.stop_reading(false),
+        () = lane.outbox.write_to(send, link.turns(), Some(&link)) => lane.stop_reading(false),
         () = read => {}
         // A lane that was read to its end would not notice otherwise.
         () = link.closed() => lane.stop_reading(false),
