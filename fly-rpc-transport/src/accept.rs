@@ -49,7 +49,7 @@ pub(crate) async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
         };
         tokio::spawn(async move {
             let reactor = Reactor::start(&Handle::current());
-            let (hello, config) = (inner.hello(), inner.server_of_one());
+            let (hello, config) = (inner.hello(), inner.server_of_one(address.ip()));
             let (limits, counters) = (inner.limits(), inner.counters());
             let shaken = handshake::accept(incoming, &reactor, config, &hello, limits, counters);
             let link = match shaken.await {

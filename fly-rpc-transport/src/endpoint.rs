@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -181,7 +181,7 @@ impl Endpoint {
             .filter(|_| !inner.is_draining())
             .ok_or(DialError::Stopped)?;
         let number = inner.dials.fetch_add(1, Ordering::Relaxed) + 1;
-        let config = quic::client(&inner.identity, expected, &inner.limits);
+        let config = quic::client(&inner.identity, expected, &inner.limits, address.ip());
         let mut hello = self.hello();
         hello.dial = number;
         let reactor = Reactor::start(&inner.runtime);
@@ -326,8 +326,8 @@ impl Inner {
     }
 
     /// What one connection is accepted with.
-    pub(crate) fn server_of_one(&self) -> (Arc<quinn::ServerConfig>, KeptReason) {
-        quic::server_of_one(&self.server, &self.identity)
+    pub(crate) fn server_of_one(&self, peer: IpAddr) -> (Arc<quinn::ServerConfig>, KeptReason) {
+        quic::server_of_one(&self.server, &self.identity, &self.limits, peer)
     }
 
     pub(crate) fn join(&self, introduction: Introduction, reactor: Reactor) -> Arc<Link> {

@@ -24,7 +24,7 @@ use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
     counters::Counters,
-    lane::{LaneSet, NotSent, serve_lane},
+    lane::{LaneSet, NotSent, Turns, serve_lane},
     limits::Limits,
     lock::{read, write},
     name::{NodeId, Region},
@@ -302,6 +302,11 @@ impl Link {
     /// The memory of requests that are half-read on this link.
     pub(crate) fn half_read(&self) -> &Arc<HalfRead> {
         &self.half_read
+    }
+
+    /// The order of the large payloads that this end sends.
+    pub(crate) fn turns(&self) -> &Turns {
+        self.lanes.turns()
     }
 
     /// Names in the log, at most once a second for each name, what the peer does.

@@ -189,16 +189,23 @@ pub(crate) fn serve<F: Function>(
 }
 
 /// The value may panic while it is encoded or dropped; it ran all the same.
-fn encode<T: Serialize>(
+fn encode<T: Serialize + 'static>(
     mut answer: ResponseFrame,
     value: T,
     spec: &Spec,
     bounds: Bounds,
 ) -> ResponseFrame {
-    let encode = || codec::encode_into(&value, answer.body());
+    let encode = || match codec::bytes_in(&value) {
+        Some(bytes) => {
+            codec::encode_into(&bytes.len(), answer.body())?;
+            answer.append(bytes.clone());
+            Ok(())
+        }
+        None => codec::encode_into(&value, answer.body()),
+    };
     let encoded = payload::encoded(spec, "an answer", encode);
     discard(value);
-    let size = answer.body().len();
+    let size = answer.size();
     if encoded.is_some() && size <= bounds.answer {
         return answer;
     }

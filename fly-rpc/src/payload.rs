@@ -20,8 +20,10 @@ pub(crate) fn encode<F: Function>(args: F::Args<'_>) -> Result<Bytes, RpcError> 
 }
 
 /// A function's value from an answer.
-pub(crate) fn decode<F: Function>(answer: &[u8], node: &Node) -> Result<F::Output, RpcError> {
-    from_bytes(answer, &F::SPEC, node).ok_or(RpcError::BadResponse)
+pub(crate) fn decode<F: Function>(answer: &Bytes, node: &Node) -> Result<F::Output, RpcError> {
+    codec::share(answer)
+        .or_else(|| from_bytes(answer, &F::SPEC, node))
+        .ok_or(RpcError::BadResponse)
 }
 
 /// A value there and back, as if it had come from elsewhere.

@@ -30,6 +30,17 @@ pub(crate) enum Arguments<F: Function> {
     Values(F::Decoded<'static>),
 }
 
+impl<F: Function> Arguments<F> {
+    /// As values, if they need no decoding.
+    fn without_copy(self) -> Self {
+        let values = match &self {
+            Self::Encoded(bytes, _) => codec::share(bytes),
+            Self::Values(_) => None,
+        };
+        values.map_or(self, Self::Values)
+    }
+}
+
 /// Why there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunError {
@@ -64,7 +75,7 @@ pub(crate) async fn run<F: Function>(
     if F::SPEC.blocking {
         return run_blocking::<F>(scope, arguments).await;
     }
-    let outcome = match arguments {
+    let outcome = match arguments.without_copy() {
         Arguments::Encoded(bytes, bounds) => {
             let decoded = decode::<F>(&bytes, bounds)?;
             Watched::new(&F::SPEC, pin!(fenced(F::serve(&scope, decoded)))).await
@@ -81,7 +92,7 @@ async fn run_blocking<F: Function>(
     arguments: Arguments<F>,
 ) -> Result<F::Output, RunError> {
     let current = scope::current();
-    let work = move || match arguments {
+    let work = move || match arguments.without_copy() {
         Arguments::Encoded(bytes, bounds) => {
             let decoded = decode::<F>(&bytes, bounds)?;
             fence(|| complete(F::serve(&scope, decoded)))

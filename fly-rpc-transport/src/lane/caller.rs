@@ -22,6 +22,7 @@ use super::{
     chunks::Chunks,
     outbox::{Outbox, Payload},
     policy::LaneLoad,
+    turns::Turns,
 };
 use crate::{
     close::CloseCode,
@@ -103,12 +104,13 @@ impl CallerLane {
         send: SendStream,
         recv: RecvStream,
         answers: Answers,
+        turns: Arc<Turns>,
         awaited: Arc<Awaited>,
         bulk: bool,
     ) -> Arc<Self> {
         let lane = Arc::new(Self::new(awaited, bulk));
         let writer = Arc::clone(&lane);
-        reactor.spawn(async move { writer.outbox.write_to(send, None).await });
+        reactor.spawn(async move { writer.outbox.write_to(send, &turns, None).await });
         reactor.spawn(Reader(Arc::clone(&lane)).read(recv, answers));
         lane
     }

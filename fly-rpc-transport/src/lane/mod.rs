@@ -13,6 +13,7 @@ mod policy;
 mod server;
 mod set;
 mod strain;
+mod turns;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use awaited::Awaited;
@@ -22,3 +23,4 @@ pub use caller::{Abandoned, CallLost, PendingCall};
 pub(crate) use caller::{CallerLane, NotSent};
 pub(crate) use server::serve_lane;
 pub(crate) use set::LaneSet;
+pub(crate) use turns::Turns;

@@ -19,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 use quinn::{SendStream, WriteError};
 use tokio::sync::Notify;
 
-use super::{pace::Reading, policy};
+use super::{pace::Reading, policy, turns::Turns};
 use crate::{close::CloseCode, link::Link, lock::lock, wire::FrameKind};
 
 /// A queue of frames with one writer.
@@ -157,17 +157,27 @@ impl Outbox {
 
     /// Writes frames to `stream` until the outbox is finished or broken. The peer of `reader`, if
     /// there is one, must read them at some [pace](Reading).
-    pub(crate) async fn write_to(&self, mut stream: SendStream, reader: Option<&Link>) {
-        let mut yields = false;
+    /// Large payloads go in `turns`.
+    pub(crate) async fn write_to(
+        &self,
+        mut stream: SendStream,
+        turns: &Turns,
+        reader: Option<&Link>,
+    ) {
+        let mut priority = 0;
         loop {
             let filled = self.filled.notified();
             match self.take() {
                 Taken::Frames(mut chunks) => {
                     // Small calls on other lanes need not wait for room behind a large payload.
-                    let is_bulk = chunks.iter().any(|chunk| policy::is_bulk(chunk.len()));
-                    if mem::replace(&mut yields, is_bulk) != is_bulk {
+                    let longest = chunks.iter().map(Bytes::len).max().unwrap_or_default();
+                    let due = match policy::is_bulk(longest) {
+                        true => turns.next(longest),
+                        false => 0,
+                    };
+                    if mem::replace(&mut priority, due) != due {
                         // Fails only if the stream is gone, which the write will tell.
-                        let _ = stream.set_priority(-i32::from(is_bulk));
+                        let _ = stream.set_priority(due);
                     }
                     let written = match reader {
                         None => stream

@@ -18,7 +18,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use quinn::{ReadError, RecvStream, SendStream};
 use tokio::{
     task::{AbortHandle, yield_now},
@@ -65,7 +65,7 @@ pub(crate) async fn serve_lane(
         biased;
         // Behind the last answer; or because nobody reads them, and then nothing is to be read here
         // either.
-        () = lane.outbox.write_to(send, Some(&link)) => lane.stop_reading(false),
+        () = lane.outbox.write_to(send, link.turns(), Some(&link)) => lane.stop_reading(false),
         () = read => {}
         // A lane that was read to its end would not notice otherwise.
         () = link.closed() => lane.stop_reading(false),
@@ -279,9 +279,18 @@ impl ServedLane {
     }
 
     fn answer(&self, frame: ResponseFrame) {
-        let (head, body) = frame.split();
+        let (head, body, rest) = frame.split();
         // Fails only when the lane is gone, and with it whoever would read the answer.
-        let _ = self.outbox.push(|out| head.put(out), Payload::Given(body));
+        let _ = match rest.is_empty() {
+            true => self.outbox.push(|out| head.put(out), Payload::Given(body)),
+            false => {
+                let put = |out: &mut BytesMut| {
+                    head.put(out);
+                    out.extend_from_slice(&body);
+                };
+                self.outbox.push(put, Payload::Kept(&rest))
+            }
+        };
     }
 
     fn cancel(&self, body: Bytes) {

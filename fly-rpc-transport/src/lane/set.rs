@@ -12,6 +12,7 @@ use super::{
     awaited::Awaited,
     caller::{Answers, CallerLane, NotSent},
     policy::{self, Choice},
+    turns::Turns,
 };
 use crate::{
     counters::Counters,
@@ -31,6 +32,7 @@ pub(crate) struct LaneSet {
     awaited: Arc<Awaited>,
     /// The memory of answers that are half-read.
     half_read: Arc<HalfRead>,
+    turns: Arc<Turns>,
     open: Mutex<Open>,
 }
 
@@ -54,6 +56,7 @@ impl LaneSet {
             half_read: HalfRead::new(limits.partial_frames),
             limits,
             counters,
+            turns: Arc::default(),
             open: Mutex::default(),
         }
     }
@@ -61,6 +64,11 @@ impl LaneSet {
     /// The calls of all lanes that await an answer.
     pub(crate) fn awaited(&self) -> &Awaited {
         &self.awaited
+    }
+
+    /// The order of large payloads; answers that this node sends belong into it too.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Wakes the callers of calls that are due by `now`; returns when the next one is.
@@ -175,7 +183,8 @@ impl LaneSet {
             limit: self.limits.message_size,
         };
         let awaited = Arc::clone(&self.awaited);
-        let lane = CallerLane::start(&self.reactor, send, recv, answers, awaited, bulk);
+        let turns = Arc::clone(&self.turns);
+        let lane = CallerLane::start(&self.reactor, send, recv, answers, turns, awaited, bulk);
         open.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }

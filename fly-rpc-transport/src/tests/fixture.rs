@@ -80,7 +80,12 @@ impl Fixture {
     /// A member that has shaken hands with `with` and done nothing else.
     pub(super) async fn raw(&self, node: &str, with: &Endpoint) -> Raw {
         let endpoint = quinn::Endpoint::client(([127, 0, 0, 1], 0).into()).expect("a free port");
-        let (config, _) = quic::client(&self.identity(node), None, &self.limits);
+        let (config, _) = quic::client(
+            &self.identity(node),
+            None,
+            &self.limits,
+            with.local_addr().ip(),
+        );
         let connecting = endpoint
             .connect_with(config, with.local_addr(), SERVER_NAME)
             .expect("dialled");

@@ -371,8 +371,9 @@ fn a_thousand_failed_handshakes_leave_the_accept_loop_as_it_was() {
             for address in 1..=16 {
                 let endpoint = quinn::Endpoint::client(([127, 0, 1, address], 0).into());
                 let endpoint = endpoint.expect("loopback is more than one address");
-                let (config, _) = crate::quic::client(&others.identity("x"), None, &others.limits);
                 let to = b.local_addr();
+                let (config, _) =
+                    crate::quic::client(&others.identity("x"), None, &others.limits, to.ip());
                 strangers.push(tokio::spawn(async move {
                     let mut failed = 0;
                     for _ in 0..63 {
@@ -420,8 +421,10 @@ fn an_address_that_connects_too_often_is_refused_and_others_are_not() {
             }
             let endpoint =
                 quinn::Endpoint::client(([127, 0, 0, 1], 0).into()).expect("a free port");
-            let (config, _) =
-                crate::quic::client(&fixture.identity("ninth"), None, &fixture.limits);
+            let (config, _) = {
+                let ip = b.local_addr().ip();
+                crate::quic::client(&fixture.identity("ninth"), None, &fixture.limits, ip)
+            };
             let connect = |endpoint: &quinn::Endpoint| {
                 endpoint
                     .connect_with(config.clone(), b.local_addr(), crate::tls::SERVER_NAME)

@@ -123,6 +123,8 @@ pub struct ResponseFrame {
     call: u64,
     status: Status,
     body: BytesMut,
+    /// What follows `body` and is not copied.
+    rest: Bytes,
 }
 
 impl ResponseFrame {
@@ -131,12 +133,23 @@ impl ResponseFrame {
             call,
             status,
             body: BytesMut::new(),
+            rest: Bytes::new(),
         }
     }
 
     /// Where the value, or the detail of a refusal, is appended.
     pub fn body(&mut self) -> &mut BytesMut {
         &mut self.body
+    }
+
+    /// Has `rest` follow what was written, without a copy. Only the last one does.
+    pub fn append(&mut self, rest: Bytes) {
+        self.rest = rest;
+    }
+
+    /// Bytes of the value, or of the detail.
+    pub fn size(&self) -> usize {
+        self.body.len() + self.rest.len()
     }
 
     /// Appends the detail of a refusal and returns the frame.
@@ -151,23 +164,24 @@ impl ResponseFrame {
         Self::new(self.call, status)
     }
 
-    /// The head of the frame, and what follows it.
-    pub(crate) fn split(self) -> (ResponseHead, BytesMut) {
+    /// The head of the frame, and what follows it in two parts.
+    pub(crate) fn split(self) -> (ResponseHead, BytesMut, Bytes) {
         let head = ResponseHead {
             call: self.call,
             status: self.status,
-            body: self.body.len(),
+            body: self.size(),
         };
-        (head, self.body)
+        (head, self.body, self.rest)
     }
 
     /// The whole frame.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn finish(self) -> BytesMut {
         let mut frame = BytesMut::new();
-        let (head, body) = self.split();
+        let (head, body, rest) = self.split();
         head.put(&mut frame);
         frame.extend_from_slice(&body);
+        frame.extend_from_slice(&rest);
         frame
     }
 }

@@ -14,10 +14,12 @@ use self::{decode::Decoder, encode::Encoder};
 mod decode;
 mod encode;
 mod error;
+mod whole;
 
 pub(crate) use self::{
     decode::Bounds,
     error::{DecodeError, EncodeError},
+    whole::{bytes_in, share},
 };
 
 /// Encodes a value.
