@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub use crate::balance::model;
+pub use crate::membership::model as gossip;
 
 /// Nodes to choose from, spread evenly over [`REGIONS`] regions, and the place of the caller.
 #[derive(Debug)]

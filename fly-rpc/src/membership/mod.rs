@@ -7,6 +7,8 @@ mod chance;
 mod driver;
 mod gossiper;
 mod member;
+#[cfg(any(test, feature = "bench"))]
+pub mod model;
 mod neighbours;
 mod packet;
 mod roster;
@@ -17,7 +19,5 @@ pub(crate) use member::Facts;
 pub(crate) use neighbours::MESH;
 pub(crate) use roster::{Known, Roster};
 
-#[cfg(test)]
-mod fake;
 #[cfg(test)]
 mod tests;

@@ -86,7 +86,7 @@ const LIKELY: usize = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::fake::member;
+    use crate::membership::model::member;
 
     fn cluster(size: usize) -> Vec<Member> {
         let region = |number: usize| format!("r{}", number % 10);
