@@ -11,7 +11,7 @@ use crate::{
     limits::Limits,
     wire::{
         Assembler, Catalogue, Frame, FrameError, FrameKind, Hello, HelloError, Malformed, Reader,
-        begin_frame, finish_frame, put_varint,
+        View, begin_frame, finish_frame, put_varint,
     },
 };
 
@@ -30,6 +30,8 @@ pub(crate) enum Control {
     Ping(u64),
     /// The answer to a ping.
     Pong(u64),
+    /// My view is now this one.
+    View(View),
     /// What the layer above has to tell of the cluster.
     Gossip(Bytes),
 }
@@ -43,6 +45,7 @@ impl Control {
             Self::Draining { accepted: number } | Self::Ping(number) | Self::Pong(number) => {
                 put_varint(&mut out, *number)
             }
+            Self::View(view) => out.extend_from_slice(&view.encode()),
             Self::Gossip(body) => out.extend_from_slice(body),
             Self::Retire | Self::Done => {}
         }
@@ -62,6 +65,7 @@ impl Control {
             Some(FrameKind::Done) => Self::Done,
             Some(FrameKind::Ping) => Self::Ping(number(frame.body)?),
             Some(FrameKind::Pong) => Self::Pong(number(frame.body)?),
+            Some(FrameKind::View) => Self::View(View::decode(frame.body)?),
             Some(FrameKind::Gossip) => Self::Gossip(frame.body),
             _ => return Ok(None),
         }))
@@ -75,6 +79,7 @@ impl Control {
             Self::Done => FrameKind::Done,
             Self::Ping(_) => FrameKind::Ping,
             Self::Pong(_) => FrameKind::Pong,
+            Self::View(_) => FrameKind::View,
             Self::Gossip(_) => FrameKind::Gossip,
         }
     }
@@ -184,6 +189,13 @@ impl ControlSender {
                 let _ = queue.send(bytes).await;
             });
         }
+    }
+
+    /// Queues a message if there is room; false if there is none.
+    pub(crate) fn send_now(&self, control: &Control) -> bool {
+        // A connection that is gone has as good as heard it.
+        let queued = self.queue.try_send(control.encode());
+        !matches!(queued, Err(mpsc::error::TrySendError::Full(_)))
     }
 
     /// Queues a message once there is room.

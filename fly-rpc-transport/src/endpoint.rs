@@ -31,7 +31,7 @@ use crate::{
     service::Service,
     socket::{self, Socket},
     watch,
-    wire::{Catalogue, Hello},
+    wire::{Catalogue, Hello, View},
 };
 
 /// What an endpoint is made of. What it carries its datagrams over and where it draws its random
@@ -250,6 +250,20 @@ impl Endpoint {
         }
     }
 
+    /// Tells every peer, present and future, this node's view, and whoever waits for
+    /// [`changes`](Self::changes) that there is one.
+    pub fn set_view(&self, view: View) {
+        {
+            // Of two views the later one is told later: to every link, however young.
+            let mut hello = write(&self.inner.hello);
+            hello.view = view;
+            for link in self.inner.peers.all() {
+                link.announce_view(&hello.view);
+            }
+        }
+        self.inner.peers.notify();
+    }
+
     /// Tells every peer that this node takes no new calls, and waits until each has the answers to
     /// all it sent.
     ///
@@ -332,6 +346,7 @@ impl Inner {
 
     pub(crate) fn join(&self, introduction: Introduction, reactor: Reactor) -> Arc<Link> {
         let serving = self.peers.serving(&introduction.hello.node);
+        let told = introduction.told.clone();
         let peers = Arc::downgrade(&self.peers);
         let on_news = move || {
             if let Some(peers) = peers.upgrade() {
@@ -353,6 +368,13 @@ impl Inner {
             join,
             on_news,
         );
+        {
+            // It may have changed since the hello was written and before the link could be told.
+            let hello = read(&self.hello);
+            if hello.view != told {
+                link.announce_view(&hello.view);
+            }
+        }
         if self.is_draining() {
             link.announce_draining();
         }

@@ -245,6 +245,7 @@ async fn introduce(
         hello: theirs,
         standing,
         dialled,
+        told: hello.view.clone(),
         counters: Arc::clone(counters),
     })
 }

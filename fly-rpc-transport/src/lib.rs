@@ -67,5 +67,5 @@ pub use socket::Socket;
 pub use tls::ALPN;
 pub use wire::{
     Catalogue, Hello, Offer, PROTOCOL_VERSIONS, Request, RequestHead, Response, ResponseFrame,
-    Status,
+    Status, View,
 };

@@ -6,6 +6,7 @@
 mod calls;
 mod gossip;
 mod life;
+mod outlook;
 mod view;
 
 use std::{
@@ -20,7 +21,7 @@ use std::{
 use quinn::{Connection, SendStream};
 use tokio::time::Instant;
 
-use self::gossip::Allowance;
+use self::{gossip::Allowance, outlook::Views};
 use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
@@ -35,7 +36,7 @@ use crate::{
     service::Service,
     tie_break::Standing,
     watch,
-    wire::{Catalogue, HalfRead, Hello},
+    wire::{Catalogue, HalfRead, Hello, View},
 };
 
 /// A connection to a node that has introduced itself.
@@ -47,6 +48,7 @@ pub struct Link {
     /// True if this node dialled.
     dialled: bool,
     catalogue: RwLock<Arc<Catalogue>>,
+    views: Views,
     limits: Arc<Limits>,
     counters: Arc<Counters>,
     lanes: LaneSet,
@@ -101,6 +103,8 @@ pub(crate) struct Introduction {
     pub(crate) hello: Hello,
     pub(crate) standing: Standing,
     pub(crate) dialled: bool,
+    /// The view that this node's hello told the peer.
+    pub(crate) told: View,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -124,11 +128,13 @@ impl Link {
             hello,
             standing,
             dialled,
+            told: _,
             counters,
         } = introduction;
         let (sender, write_control) = control_writer(send);
         let link = Arc::new(Self {
             catalogue: RwLock::new(Arc::clone(&hello.catalogue)),
+            views: Views::new(hello.view.clone()),
             peer_is_draining: AtomicBool::new(hello.draining),
             hello,
             standing,
@@ -195,28 +201,6 @@ impl Link {
     /// The order of the large payloads that this end sends.
     pub(crate) fn turns(&self) -> &Turns {
         self.lanes.turns()
-    }
-
-    /// Names in the log, at most once a second for each name, what the peer does.
-    pub(crate) fn complain(&self, what: &'static str) {
-        let now = Instant::now().into_std();
-        if let Some(left_out) = self.counters.offences.admit(what, now) {
-            tracing::warn!(peer = %self.node(), what, left_out, "a peer does what no sound one has a reason for");
-        }
-    }
-
-    /// The same, and counts it; too often, and the connection is closed.
-    pub(crate) fn offence(&self, what: &'static str) {
-        let limits = &self.limits;
-        let now = Instant::now();
-        self.complain(what);
-        if self
-            .offences
-            .is_one_too_many(now, limits.offences, limits.offence_window)
-        {
-            tracing::warn!(peer = %self.node(), last = what, limit = limits.offences, "too many offences; the connection is closed");
-            self.close(CloseCode::ExcessiveLoad);
-        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -324,6 +308,11 @@ impl Link {
                     .send_modify(|progress| progress.done_received = true),
                 Ok(Control::Ping(number)) => self.control.send(&Control::Pong(number)),
                 Ok(Control::Pong(number)) => self.note_pong(number),
+                Ok(Control::View(view)) => {
+                    if self.hear_view(view) {
+                        on_news();
+                    }
+                }
                 Ok(Control::Gossip(message)) => self.hear(service, message),
                 Err(ControlError::Ended) => return,
                 Err(error) => {

@@ -75,6 +75,11 @@ impl Peers {
         }
     }
 
+    /// Tells whoever waits for a change that there is one which concerns no link.
+    pub(crate) fn notify(&self) {
+        self.changed.send_modify(|changes| *changes += 1);
+    }
+
     /// Recomputes what [`current`](Self::current) shows, and tells whoever waits for a change. To
     /// be called after each change of anything that a call is sent here or there for, even if the
     /// links stay the same ones: what was concluded from them is dropped with them.
@@ -93,7 +98,7 @@ impl Peers {
         };
         // If they were many it takes a while, and no call needs to wait for that.
         drop(former);
-        self.changed.send_modify(|changes| *changes += 1);
+        self.notify();
     }
 
     /// The count of handlers that run for `node`, over whichever link they came: who reconnects

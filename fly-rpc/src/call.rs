@@ -310,7 +310,7 @@ async fn make<F: Function>(
         && let Some((place, _)) = registered
         && let Some(served) = inner.registry.at(place)
     {
-        match admit_here(node, served, deadline) {
+        match admit_here(node, served, terms.target, deadline) {
             Ok(scope) => return run_here::<F>(node, scope, args, deadline).await,
             Err(error) => refused_here = Some(error),
         }
@@ -340,16 +340,19 @@ async fn make<F: Function>(
         has_older: terms.has_older,
     };
     let arguments = payload::encode::<F>(args)?;
-    let mut course = Course::new(refused_here.is_some());
+    // The primary left in this very moment, and may come back.
+    let is_gone = matches!(refused_here, Some(RpcError::WrongRegion { .. }));
+    let mut course = Course::new(refused_here.is_some() && !is_gone);
     let outcome = loop {
         match remote.run(&arguments, &mut course).await {
             Ok(Outcome::Value(value)) => return payload::decode::<F>(&value, node),
-            // A target that the caller named for the case that the first one has nobody.
+            // A target that the caller named for the case that the first one has nobody; or the primary
+            // came here meanwhile.
             Ok(Outcome::Here) => {
                 let Some(served) = inner.registry.at(place) else {
                     return Err(course.verdict(RpcError::Encode));
                 };
-                match admit_here(node, served, deadline) {
+                match admit_here(node, served, terms.target, deadline) {
                     Ok(scope) => {
                         let run = run_encoded_here::<F>(node, scope, arguments, deadline);
                         return Box::pin(run).await.map_err(|error| course.verdict(error));

@@ -24,6 +24,7 @@ use crate::{
     node::{Inner, Node},
     payload,
     permits::Permit,
+    primary::PrimaryView,
     registry::{Function, Pin as PinnedTo, Scope, Spec},
     run::{Arguments, RunError, run, until},
     scope::{self, Current},
@@ -95,8 +96,12 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
         );
     }
     let spec: &'static Spec = &served.entry.spec;
-    if !inner.may_serve(spec) {
-        let views = format!("{}\n{}", inner.region, inner.primary);
+    if let Some(primary) = inner.refusal(spec, request.for_primary) {
+        let mut views = format!("{}\n{}", inner.region, primary.region);
+        // Builds without epochs would take it for a part of the region.
+        if link.hello().view.epoch.is_some() {
+            views.push_str(&format!("\n{}", primary.epoch));
+        }
         return Served::Answer(
             request
                 .respond(Status::WrongRegion)
@@ -237,13 +242,20 @@ fn unknown_function(inner: &Inner, request: &Request) -> ResponseFrame {
 }
 
 impl Inner {
-    /// True unless the function is pinned to another region.
-    pub(crate) fn may_serve(&self, spec: &Spec) -> bool {
-        match spec.pin {
-            None => true,
-            Some(PinnedTo::Primary) => self.region == self.primary,
-            Some(PinnedTo::Region(region)) => self.region.as_str() == region,
-        }
+    /// Why a call may not run here, as this node's view of the primary: the function is pinned to
+    /// another region, or the call is meant for the primary and this is not where it is.
+    pub(crate) fn refusal(&self, spec: &Spec, for_primary: bool) -> Option<PrimaryView> {
+        let is_primary = || self.region == *self.primary.region();
+        let may_serve = match spec.pin {
+            None => !for_primary || is_primary(),
+            Some(PinnedTo::Primary) => is_primary(),
+            Some(PinnedTo::Region(region)) => {
+                return (self.region.as_str() != region).then(|| self.primary.view());
+            }
+        };
+        // If the primary came here in this very moment, that view would contradict the refusal.
+        let view = (!may_serve).then(|| self.primary.view());
+        view.filter(|view| view.region != self.region)
     }
 }
 

@@ -105,10 +105,11 @@ pub enum RpcError {
         /// The contract of the other build.
         theirs: String,
     },
-    /// The function is pinned elsewhere: the peer's view of the primary differs from ours, or it
-    /// moved. Compare `PRIMARY_REGION` on both. Did not run.
+    /// The function is pinned elsewhere, or the call was meant for the primary: the peer's view of that
+    /// differs from ours, and the call followed neither further. Compare `PRIMARY_REGION` on both. Did
+    /// not run.
     #[error(
-        "{function}@{version} is not served by {node}: it is pinned to {pinned}, and that node, in {region}, sees the primary in {primary}"
+        "{function}@{version} is not served by {node}: it belongs to {pinned}, and that node, in {region}, sees the primary in {primary}"
     )]
     WrongRegion {
         /// The function's name.
@@ -117,12 +118,14 @@ pub enum RpcError {
         version: u32,
         /// The node that refused.
         node: NodeId,
-        /// What the function is pinned to, in the selector spelling.
+        /// What the function is pinned to, or the call was meant for, in the selector spelling.
         pinned: String,
         /// Where the node that refused runs.
         region: Region,
         /// Where that node sees the primary.
         primary: Region,
+        /// The epoch of that view; 0 if that is its configuration, or if it knows no epochs.
+        epoch: u64,
     },
     /// A node of the target is known, but could not be connected. Try again later, or wait with
     /// [`Call::wait_ready`](crate::Call::wait_ready). Did not run.

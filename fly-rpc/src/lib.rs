@@ -25,6 +25,7 @@ mod membership;
 mod node;
 mod payload;
 mod permits;
+mod primary;
 mod registry;
 mod remote;
 mod resolve;
@@ -55,6 +56,7 @@ pub use fly_rpc_transport::{
 pub use node::{
     BreakerState, Cut, DrainReport, FunctionInfo, Node, NodeBuilder, NodeStats, PeerInfo, PeerState,
 };
+pub use primary::{PrimaryChanges, PrimaryError, PrimarySource, PrimaryView, PrimaryWord};
 pub use start_error::{Duplicate, MissingState, StartError};
 pub use target::{Fallbacks, ParseTargetError, Target};
 

@@ -13,9 +13,11 @@ use crate::{
     node::Node,
     payload,
     permits::Permit,
-    registry::{Function, Scope, Served},
+    primary::PrimaryView,
+    registry::{Function, Pin, Scope, Served},
     run::{Arguments, RunError, log_panic, run, until},
     scope::{self, Current},
+    target::Target,
 };
 
 /// The same gate as for a request from elsewhere: is this node staying, may the function run here,
@@ -24,6 +26,7 @@ use crate::{
 pub(crate) fn admit_here(
     node: &Node,
     served: &Served,
+    target: &Target,
     deadline: Instant,
 ) -> Result<Scope, RpcError> {
     let inner = node.inner();
@@ -31,14 +34,17 @@ pub(crate) fn admit_here(
     if inner.is_draining() && !scope::is_in_handler() {
         return Err(RpcError::Draining);
     }
-    if !inner.may_serve(spec) {
+    let for_primary = inner.means_primary(target, &inner.id, &inner.region);
+    if let Some(PrimaryView { epoch, region, .. }) = inner.refusal(spec, for_primary) {
+        let pinned = spec.pin.unwrap_or(Pin::Primary);
         return Err(RpcError::WrongRegion {
             function: spec.name.to_owned(),
             version: spec.version,
             node: inner.id.clone(),
-            pinned: spec.pin.map(|pin| pin.to_string()).unwrap_or_default(),
+            pinned: pinned.to_string(),
             region: inner.region.clone(),
-            primary: inner.primary.clone(),
+            primary: region,
+            epoch,
         });
     }
     let permit =

@@ -24,6 +24,7 @@ use crate::{
     asked::Asked,
     error::{Executed, RpcError, Stage},
     node::Node,
+    primary::{Pursuit, Turns},
     registry::Spec,
     resolve::Wanted,
     target::Target,
@@ -56,6 +57,8 @@ pub(crate) struct Course {
     /// That of an attempt which may have run, and was followed by another.
     doubt: Option<RpcError>,
     backoff: Option<Backoff>,
+    pursuit: Pursuit,
+    turns: Turns,
 }
 
 /// How a call goes on.
@@ -81,6 +84,13 @@ impl Course {
         self.failure = Some(error);
     }
 
+    /// Nodes that refused may be asked again.
+    fn begin_anew(&mut self) {
+        self.tried.clear();
+        self.unreached.clear();
+        self.here = false;
+    }
+
     /// What the caller is told: that the last attempt did not run is not the whole truth if an earlier
     /// one may have.
     pub(crate) fn verdict(&mut self, error: RpcError) -> RpcError {
@@ -100,8 +110,31 @@ impl RemoteCall<'_> {
         course: &mut Course,
     ) -> Result<Outcome, RpcError> {
         let _counted = self.node.inner().count_own_call();
-        let outcome = self.attempts(arguments, course).await;
-        outcome.map_err(|error| course.verdict(error))
+        loop {
+            course.turns.begin(&self.node.inner().primary);
+            let outcome = self.attempts(arguments, course).await;
+            match outcome {
+                Err(error) if self.may_begin_anew(&error, course) => course.begin_anew(),
+                outcome => return outcome.map_err(|error| course.verdict(error)),
+            }
+        }
+    }
+
+    /// True if the call was meant for the primary, and nobody ran it for a reason that a move of the
+    /// primary explains.
+    fn may_begin_anew(&self, error: &RpcError, course: &mut Course) -> bool {
+        let is_void = matches!(
+            error,
+            RpcError::WrongRegion { .. }
+                | RpcError::NoNode { .. }
+                | RpcError::FunctionUnavailable { .. }
+                | RpcError::Unreachable { .. }
+        );
+        is_void && self.is_for_primary() && course.turns.another(&self.node.inner().primary)
+    }
+
+    fn is_for_primary(&self) -> bool {
+        self.wanted.target.in_order().contains(&Target::Primary)
     }
 
     /// Asks one node after another.
@@ -124,9 +157,7 @@ impl RemoteCall<'_> {
                     Found::Node(link) => link,
                     Found::Here => return Ok(Outcome::Here),
                     Found::StartOver => {
-                        course.tried.clear();
-                        course.unreached.clear();
-                        course.here = false;
+                        course.begin_anew();
                         continue;
                     }
                 },
@@ -142,6 +173,18 @@ impl RemoteCall<'_> {
                 Err(error) => error,
             };
             tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
+            if matches!(error, RpcError::WrongRegion { .. })
+                && self.is_for_primary()
+                && Box::pin(
+                    course
+                        .pursuit
+                        .follows(&inner.primary, &link, &error, self.deadline),
+                )
+                .await
+            {
+                course.begin_anew();
+                continue;
+            }
             // A connection that was gone before it was used costs nobody anything, and a node that
             // drains says so once.
             let is_free = matches!(error, RpcError::Unreachable { .. } | RpcError::Draining);
@@ -184,11 +227,13 @@ impl RemoteCall<'_> {
                 limit,
             });
         }
+        let inner = self.node.inner();
         let head = RequestHead {
             function: self.wanted.name,
             version: self.wanted.version,
             contract: self.wanted.fingerprint,
             trace: None,
+            for_primary: inner.means_primary(self.wanted.target, link.node(), link.region()),
         };
         let answers = self.node.inner().registry.answers(self.place);
         let answer = answers.expected();
@@ -275,7 +320,9 @@ impl RemoteCall<'_> {
             },
             Status::WrongRegion => {
                 let detail = detail();
-                let (region, primary) = detail.split_once('\n').unwrap_or_default();
+                let mut views = detail.split('\n');
+                let mut next = || views.next().unwrap_or_default();
+                let (region, primary, epoch) = (next(), next(), next());
                 RpcError::WrongRegion {
                     function: name.to_owned(),
                     version,
@@ -283,6 +330,7 @@ impl RemoteCall<'_> {
                     pinned: target.to_string(),
                     region: region.into(),
                     primary: primary.into(),
+                    epoch: epoch.parse().unwrap_or_default(),
                 }
             }
             Status::Draining => RpcError::Draining,

@@ -64,9 +64,9 @@ impl Routes {
         random: impl FnMut() -> u64,
     ) -> Option<&'a C> {
         let index = self.functions.get(function)?;
-        let index = index.get(|| self.shared(Index::of(candidates, wanted, here)))?;
+        let index = index.get(|| self.shared(Index::of(candidates, wanted)))?;
         let places = match wanted.target {
-            Target::Primary => &index.primary,
+            Target::Primary => index.region(here.primary)?,
             Target::Region(region) => index.region(region)?,
             Target::Any | Target::Elsewhere => {
                 return one_of(&index.places, candidates, scene, random).map(|(chosen, _)| chosen);
@@ -87,7 +87,7 @@ impl Routes {
         };
         index.is_whole
             && match target {
-                Target::Primary => index.primary.is_empty(),
+                Target::Primary => index.region(here.primary).is_none(),
                 Target::Region(region) => index.region(region).is_none(),
                 Target::Any | Target::Elsewhere | Target::Nearest => index.places.is_empty(),
                 Target::Node(node) => {
@@ -141,7 +141,6 @@ struct Index {
     places: Box<[u32]>,
     /// Where in `places` those of each region are, by region.
     regions: Box<[(Region, Range<usize>)]>,
-    primary: Range<usize>,
     /// No candidate that offers the function was unfit when this was made.
     is_whole: bool,
     /// The place, in `regions`, of the nearest one, and above it the lower half of the number of the
@@ -150,7 +149,7 @@ struct Index {
 }
 
 impl Index {
-    fn of<C: Candidate>(candidates: &[C], wanted: &Wanted<'_>, here: &Here<'_>) -> Self {
+    fn of<C: Candidate>(candidates: &[C], wanted: &Wanted<'_>) -> Self {
         let mut is_whole = true;
         let mut by_region: BTreeMap<&Region, Vec<u32>> = BTreeMap::new();
         for (candidate, place) in candidates.iter().zip(0..) {
@@ -170,15 +169,12 @@ impl Index {
             places.extend(members);
             regions.push((region.clone(), begin..places.len()));
         }
-        let mut index = Self {
+        Self {
             places: places.into(),
             regions: regions.into(),
-            primary: 0..0,
             is_whole,
             nearest: AtomicU64::new(u64::MAX),
-        };
-        index.primary = index.region(here.primary).cloned().unwrap_or_default();
-        index
+        }
     }
 
     fn is_like(&self, other: &Self) -> bool {

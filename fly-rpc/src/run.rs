@@ -3,6 +3,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    mem,
     pin::pin,
     task::{Context, Poll, Waker},
 };
@@ -10,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     task::JoinError,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
@@ -139,8 +140,20 @@ pub(crate) async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::
     let mut future = pin!(future);
     match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         Poll::Ready(value) => Some(value),
-        // Polls it once more, which a future has to bear.
-        Poll::Pending => timeout_at(deadline, future).await.ok(),
+        Poll::Pending => {
+            let mut due = pin!(sleep_until(deadline));
+            // It was polled in this very turn: a second time would undo its yielding to others.
+            let mut polled = true;
+            poll_fn(|cx| {
+                if !mem::take(&mut polled)
+                    && let Poll::Ready(value) = future.as_mut().poll(cx)
+                {
+                    return Poll::Ready(Some(value));
+                }
+                due.as_mut().poll(cx).map(|()| None)
+            })
+            .await
+        }
     }
 }
 

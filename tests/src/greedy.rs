@@ -212,6 +212,7 @@ impl Aim {
                         version: 1,
                         contract,
                         trace: None,
+                        for_primary: false,
                     };
                     // Not all at once.
                     wait(moment).await;

@@ -2,9 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
+use tracing::{Dispatch, subscriber::NoSubscriber};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The lines of one thread's log, of every target and level.
@@ -14,6 +15,10 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Keeps what this thread logs until the guard is dropped.
     pub fn start() -> (Self, impl Drop) {
+        // With a single subscriber tracing asks the thread that comes by first whether a line is wanted
+        // at all, and keeps the answer of one that has none.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(NoSubscriber::default()));
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)

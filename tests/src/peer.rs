@@ -13,7 +13,7 @@ use bytes::Bytes;
 use fly_rpc::{ClusterSecret, Identity, Limits, Node, NodeId, Target};
 use fly_rpc_transport::{
     Catalogue, Endpoint, EndpointConfig, Hello, Link, Offer, PROTOCOL_VERSIONS, Randomness,
-    Request, RequestHead, Response, Served, Service, Status,
+    Request, RequestHead, Response, Served, Service, Status, View,
 };
 use tokio::time::Instant;
 
@@ -41,10 +41,34 @@ impl Peer {
         status: Status,
         body: &[u8],
     ) -> Self {
-        let service = Fixed::new(status, body);
-        let asked = Arc::clone(&service.asked);
         let mut offers = offers(like);
         offers.iter_mut().for_each(change);
+        let view = View::configured("syd");
+        Self::join_as(cluster, id, like, (view, offers), status, body).await
+    }
+
+    /// As [`join`](Self::join), seeing the primary where `view` says, and with a body behind the status.
+    pub async fn join_with_view(
+        cluster: &Cluster,
+        id: &str,
+        like: &Node,
+        view: View,
+        status: Status,
+        body: &[u8],
+    ) -> Self {
+        Self::join_as(cluster, id, like, (view, offers(like)), status, body).await
+    }
+
+    async fn join_as(
+        cluster: &Cluster,
+        id: &str,
+        like: &Node,
+        (view, offers): (View, Vec<Offer>),
+        status: Status,
+        body: &[u8],
+    ) -> Self {
+        let service = Fixed::new(status, body);
+        let asked = Arc::clone(&service.asked);
         let mut limits = Limits::default();
         // It may say what an honest one may not.
         limits.message_size = 64 << 20;
@@ -56,6 +80,7 @@ impl Peer {
             limits,
             service,
         );
+        endpoint.set_view(view);
         endpoint.accept();
         endpoint
             .dial(like.local_addr(), None)
@@ -70,6 +95,11 @@ impl Peer {
     /// Tells everybody that it serves nothing any more.
     pub fn serve_nothing(&self) {
         self.endpoint.set_catalogue(Catalogue::default());
+    }
+
+    /// Tells everybody that it sees the primary elsewhere now.
+    pub fn see(&self, view: View) {
+        self.endpoint.set_view(view);
     }
 
     /// How many requests reached it.
@@ -90,15 +120,39 @@ impl Peer {
         remaining: std::time::Duration,
         arguments: impl Into<Bytes>,
     ) -> Response {
+        self.request(function, contract, false, remaining, arguments.into())
+            .await
+    }
+
+    /// As [`ask`](Self::ask), for the primary wherever that is.
+    pub async fn ask_for_primary(
+        &self,
+        function: &str,
+        contract: [u8; 16],
+        arguments: impl Into<Bytes>,
+    ) -> Response {
+        self.request(function, contract, true, SOON, arguments.into())
+            .await
+    }
+
+    async fn request(
+        &self,
+        function: &str,
+        contract: [u8; 16],
+        for_primary: bool,
+        remaining: std::time::Duration,
+        arguments: Bytes,
+    ) -> Response {
         let head = RequestHead {
             function,
             version: 1,
             contract,
             trace: None,
+            for_primary,
         };
         let pending = self
             .link()
-            .call_that_claims(&head, &arguments.into(), Instant::now() + SOON, remaining)
+            .call_that_claims(&head, &arguments, Instant::now() + SOON, remaining)
             .await;
         pending.expect("sent").await.expect("answered")
     }
@@ -134,7 +188,7 @@ pub(crate) fn lone(
             node: node.into(),
             incarnation: 1,
             region: "cdg".into(),
-            primary: "syd".into(),
+            view: View::configured("syd"),
             build: "none".into(),
             advertise: None,
             dial: 0,

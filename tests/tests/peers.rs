@@ -84,6 +84,7 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
         version: 1,
         contract: [9; 16],
         trace: None,
+        for_primary: false,
     };
     let pending = link
         .call(&head, &bytes_of(&[2]), Instant::now() + SOON)
@@ -97,6 +98,7 @@ async fn a_request_with_another_contract_is_refused_by_the_server_too() {
         version: 9,
         contract: [9; 16],
         trace: None,
+        for_primary: false,
     };
     let response = link
         .call(&unknown, &bytes_of(&[]), Instant::now() + SOON)
@@ -136,6 +138,7 @@ async fn arguments_that_are_no_values_are_refused_and_ninety_nine_others_are_ser
         version: 1,
         contract: contract_of(&node, "describe"),
         trace: None,
+        for_primary: false,
     };
     let sound: &[u8] = &[1, b'a', 1, 0, 1];
     let bad: [&[u8]; 7] = [

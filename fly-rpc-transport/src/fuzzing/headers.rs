@@ -32,16 +32,17 @@ fn request(body: Bytes) {
         version: request.version,
         contract: request.contract,
         trace: request.trace,
+        for_primary: request.for_primary,
     };
     let mut again = BytesMut::new();
     let size = request.arguments.len();
     let start = head.put(&mut again, request.call, request.remaining, size);
     assert_eq!(start, 0);
     again.put_slice(&request.arguments);
-    // Flags of the upper half are a newer peer's: read over, and not written.
+    // Flags of the upper half but the first are a newer peer's: read over, and not written.
     let flags = varint_length(request.call);
     let mut expected = body.to_vec();
-    expected[flags] &= 0x0f;
+    expected[flags] &= 0x1f;
     assert_eq!(again[LENGTH + 1..], expected);
 }
 

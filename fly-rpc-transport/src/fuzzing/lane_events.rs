@@ -151,6 +151,7 @@ impl World {
             version: 1,
             contract: [7; 16],
             trace: None,
+            for_primary: false,
         };
         let opened = self
             .lane

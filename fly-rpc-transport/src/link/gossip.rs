@@ -72,7 +72,7 @@ impl Allowance {
         }
     }
 
-    fn admits(&mut self, now: Instant, most: u32) -> bool {
+    pub(super) fn admits(&mut self, now: Instant, most: u32) -> bool {
         if now.saturating_duration_since(self.since) >= SECOND {
             *self = Self::new(now);
         }

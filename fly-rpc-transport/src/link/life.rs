@@ -1,4 +1,4 @@
-//! Whether the peer is there: what was heard of it, what it was asked, and how much passes.
+//! Whether the peer is there, and sound: what was heard of it, what it was asked, and how much passes.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -11,6 +11,7 @@ impl Link {
     /// Looks at the connection's signs of life; called about once a second. Returns true if the
     /// suspicion changed.
     pub(crate) fn observe(&self) -> bool {
+        self.tell_view();
         let stats = self.connection.stats();
         let (silence, round_trip, measures) = {
             let mut pulse = lock(&self.pulse);
@@ -89,6 +90,28 @@ impl Link {
         let number = lock(&self.pulse).next_ping(Instant::now());
         self.control.send(&Control::Ping(number));
         number
+    }
+
+    /// Names in the log, at most once a second for each name, what the peer does.
+    pub(crate) fn complain(&self, what: &'static str) {
+        let now = Instant::now().into_std();
+        if let Some(left_out) = self.counters.offences.admit(what, now) {
+            tracing::warn!(peer = %self.node(), what, left_out, "a peer does what no sound one has a reason for");
+        }
+    }
+
+    /// The same, and counts it; too often, and the connection is closed.
+    pub(crate) fn offence(&self, what: &'static str) {
+        let limits = &self.limits;
+        let now = Instant::now();
+        self.complain(what);
+        if self
+            .offences
+            .is_one_too_many(now, limits.offences, limits.offence_window)
+        {
+            tracing::warn!(peer = %self.node(), last = what, limit = limits.offences, "too many offences; the connection is closed");
+            self.close(CloseCode::ExcessiveLoad);
+        }
     }
 }
 

@@ -189,6 +189,7 @@ async fn a_lane_whose_answers_are_not_read_runs_no_more_calls() {
         version: 1,
         contract: [0; 16],
         trace: None,
+        for_primary: false,
     };
     let mut requests = BytesMut::new();
     for id in 1..=100 {

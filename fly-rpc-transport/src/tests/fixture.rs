@@ -17,7 +17,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use crate::{
     CallLost, Catalogue, ClusterSecret, DialError, Endpoint, EndpointConfig, Hello, Identity,
     Limits, Link, NodeId, PROTOCOL_VERSIONS, PendingCall, Randomness, Request, RequestHead,
-    Response, Served, Service, Status,
+    Response, Served, Service, Status, View,
     control::{ControlReader, hello_frame},
     quic,
     tls::SERVER_NAME,
@@ -106,7 +106,7 @@ pub(super) fn hello(node: &str) -> Hello {
         node: node.into(),
         incarnation: INCARNATIONS.fetch_add(1, Ordering::Relaxed),
         region: "syd".into(),
-        primary: "syd".into(),
+        view: View::configured("syd"),
         build: String::new(),
         advertise: None,
         dial: 0,
@@ -224,6 +224,7 @@ pub(super) async fn send(link: &Link, function: &str, arguments: &'static [u8]) 
         version: 1,
         contract: [0; 16],
         trace: None,
+        for_primary: false,
     };
     link.call(&head, &Bytes::from_static(arguments), Instant::now() + SOON)
         .await

@@ -34,6 +34,7 @@ pub(super) fn request(id: u64, arguments: &[u8]) -> Vec<u8> {
         version: 1,
         contract: [0; 16],
         trace: None,
+        for_primary: false,
     };
     head.put(&mut out, id, Duration::from_secs(9), arguments.len());
     out.extend_from_slice(arguments);
@@ -104,6 +105,7 @@ async fn a_lost_connection_says_whether_the_request_may_have_left() {
         version: 1,
         contract: [0; 16],
         trace: None,
+        for_primary: false,
     };
     let refused = link
         .call(&head, &bytes::Bytes::new(), tokio::time::Instant::now())

@@ -336,6 +336,7 @@ fn a_thousand_calls_of_300_kib_at_once_all_succeed() {
                         version: 1,
                         contract: [0; 16],
                         trace: None,
+                        for_primary: false,
                     };
                     let call = link
                         .call(&head, &arguments, tokio::time::Instant::now() + SOON)

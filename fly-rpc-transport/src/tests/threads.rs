@@ -121,6 +121,7 @@ fn a_call_from_another_runtime_ends_when_the_link_s_runtime_does() {
             version: 1,
             contract: [0; 16],
             trace: None,
+            for_primary: false,
         };
         let due = Instant::now() + Duration::from_secs(3600);
         let pending = link.call(&head, &Bytes::new(), due).await.expect("sent");

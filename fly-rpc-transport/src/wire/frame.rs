@@ -29,6 +29,7 @@ pub(crate) enum FrameKind {
     Done = 20,
     Ping = 21,
     Pong = 22,
+    View = 23,
     Gossip = 24,
 }
 
@@ -46,6 +47,7 @@ impl FrameKind {
             20 => Self::Done,
             21 => Self::Ping,
             22 => Self::Pong,
+            23 => Self::View,
             24 => Self::Gossip,
             _ => return None,
         })

@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
     Assembler, Catalogue, Frame, FrameKind, Hello, Offer, Request, RequestHead, Response,
-    ResponseFrame, Status, cancel_frame,
+    ResponseFrame, Status, View, cancel_frame,
 };
 use crate::control::{Control, hello_frame};
 
@@ -60,6 +60,7 @@ fn request() -> BytesMut {
         version: 2,
         contract: [0xab; 16],
         trace: None,
+        for_primary: false,
     };
     head.put(
         &mut out,
@@ -81,8 +82,22 @@ fn traced_request() -> BytesMut {
         version: 300,
         contract: [0; 16],
         trace: Some(trace),
+        for_primary: false,
     };
     head.put(&mut out, 5, Duration::from_micros(1), 0);
+    out
+}
+
+fn request_for_the_primary() -> BytesMut {
+    let mut out = BytesMut::new();
+    let head = RequestHead {
+        function: "f",
+        version: 1,
+        contract: [0; 16],
+        trace: None,
+        for_primary: true,
+    };
+    head.put(&mut out, 6, Duration::from_micros(1), 0);
     out
 }
 
@@ -115,7 +130,11 @@ fn hello() -> Hello {
         node: "148e306f77e389".into(),
         incarnation: 1_790_000_000_000_000,
         region: "syd".into(),
-        primary: "iad".into(),
+        view: View {
+            region: "iad".into(),
+            epoch: Some(7),
+            vouched: true,
+        },
         build: "v7".into(),
         advertise: Some(([127, 0, 0, 1], 7411).into()),
         dial: 3,
@@ -149,6 +168,46 @@ fn a_request_with_trace_context_is_as_documented_and_comes_back() {
         (300, Some(1))
     );
     assert!(decoded.arguments.is_empty());
+}
+
+#[test]
+fn a_request_for_the_primary_is_as_documented_and_comes_back() {
+    check("request for the primary", &request_for_the_primary());
+    let meant = |request: BytesMut| {
+        let decoded = Request::decode(decode(&request).body).expect("sound");
+        decoded.for_primary
+    };
+    assert!(meant(request_for_the_primary()));
+    assert!(!meant(request()) && !meant(traced_request()));
+}
+
+#[test]
+fn a_hello_of_a_build_without_epochs_says_a_region_and_no_more() {
+    let view = View {
+        epoch: None,
+        vouched: false,
+        ..hello().view
+    };
+    let old = Hello { view, ..hello() };
+    let bytes = old.encode();
+    assert_eq!(bytes.len() + 4, hello().encode().len());
+    assert_eq!(Hello::decode(bytes.freeze()), Ok(old));
+}
+
+#[test]
+fn fields_behind_those_of_a_view_are_skipped() {
+    let view = hello().view;
+    let mut newer = view.encode();
+    newer.put_slice(&[1, 2, 3]);
+    assert_eq!(View::decode(newer.freeze()), Ok(view.clone()));
+    let mut mark = BytesMut::new();
+    view.put_mark(&mut mark);
+    mark.put_u8(9);
+    let section = [&[14, mark.len() as u8], &mark[..]].concat();
+    let mut hello_bytes = hello().encode();
+    hello_bytes.truncate(hello_bytes.len() - 4);
+    hello_bytes.put_slice(&section);
+    assert_eq!(Hello::decode(hello_bytes.freeze()), Ok(hello()));
 }
 
 #[test]
@@ -187,6 +246,7 @@ fn control_messages_are_as_documented_and_come_back() {
         ("done", Control::Done),
         ("ping", Control::Ping(1)),
         ("pong", Control::Pong(1)),
+        ("view", Control::View(hello().view)),
         ("gossip", Control::Gossip(Bytes::from_static(&[2, 0, 7]))),
     ] {
         check(name, &control.encode());
@@ -246,6 +306,8 @@ fn every_prefix_and_every_flipped_bit_of_a_message_ends_in_a_message_or_an_error
     for message in [
         request(),
         traced_request(),
+        request_for_the_primary(),
+        Control::View(hello().view).encode(),
         response(),
         refusal(),
         cancel(),

@@ -14,7 +14,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
-use super::{Malformed, Reader, put_bytes, put_varint};
+use super::{Malformed, Reader, View, put_bytes, put_varint};
 use crate::name::{NodeId, Region};
 
 /// What a node tells each peer first.
@@ -32,7 +32,7 @@ pub struct Hello {
     /// Where the node runs.
     pub region: Region,
     /// Where the node believes the primary to be.
-    pub primary: Region,
+    pub view: View,
     /// The application's build, for people.
     pub build: String,
     /// Where other nodes can dial it, if it knows.
@@ -181,7 +181,7 @@ impl Hello {
         sections.put(INCARNATION, |out| put_varint(out, self.incarnation));
         sections.put(REGION, |out| out.put_slice(self.region.as_str().as_bytes()));
         sections.put(PRIMARY, |out| {
-            out.put_slice(self.primary.as_str().as_bytes())
+            out.put_slice(self.view.region.as_str().as_bytes())
         });
         sections.put(BUILD, |out| out.put_slice(clip(&self.build).as_bytes()));
         if let Some(address) = self.advertise {
@@ -195,6 +195,9 @@ impl Hello {
             sections.put(DRAINING, |_| ());
         }
         sections.put(CATALOGUE, |out| out.put_slice(&self.catalogue.encode()));
+        if self.view.epoch.is_some() {
+            sections.put(VIEW, |out| self.view.put_mark(out));
+        }
         sections.0
     }
 
@@ -225,7 +228,7 @@ impl Hello {
             node: name(required(&mut sections, NODE)?, "node id")?,
             incarnation: Reader::new(required(&mut sections, INCARNATION)?).varint()?,
             region: name(required(&mut sections, REGION)?, "region")?,
-            primary: name(required(&mut sections, PRIMARY)?, "primary region")?,
+            view: view(&mut sections)?,
             build: sections.remove(&BUILD).map_or(Ok(String::new()), text)?,
             advertise: sections
                 .remove(&ADVERTISE)
@@ -272,6 +275,20 @@ impl Sections {
     }
 }
 
+/// The region came first into the world: builds without epochs say it alone.
+fn view(sections: &mut HashMap<u64, Bytes>) -> Result<View, HelloError> {
+    let region = name(required(sections, PRIMARY)?, "primary region")?;
+    let mark = sections.remove(&VIEW);
+    let mark = mark
+        .map(|mark| View::read_mark(&mut Reader::new(mark)))
+        .transpose()?;
+    Ok(View {
+        region,
+        epoch: mark.map(|(epoch, _)| epoch),
+        vouched: mark.is_some_and(|(_, vouched)| vouched),
+    })
+}
+
 fn required(sections: &mut HashMap<u64, Bytes>, number: u64) -> Result<Bytes, HelloError> {
     sections.remove(&number).ok_or(HelloError::Missing(number))
 }
@@ -311,6 +328,7 @@ const DIAL: u64 = 9;
 const MESSAGE_SIZE: u64 = 10;
 const DRAINING: u64 = 11;
 const CATALOGUE: u64 = 12;
+const VIEW: u64 = 14;
 /// Bytes of a function's name, as the attribute allows them.
 const NAME: usize = 128;
 /// Bytes of a text for people, such as a contract: more would be read by nobody.

@@ -17,6 +17,8 @@ pub struct RequestHead<'a> {
     pub contract: [u8; 16],
     /// W3C trace context in binary form: version, trace id, parent id, flags.
     pub trace: Option<[u8; TRACE]>,
+    /// True if the call is meant for the primary, wherever that is.
+    pub for_primary: bool,
 }
 
 impl RequestHead<'_> {
@@ -31,7 +33,13 @@ impl RequestHead<'_> {
     ) -> usize {
         let start = begin_frame(out, FrameKind::Request);
         put_varint(out, call);
-        out.put_u8(if self.trace.is_some() { FLAG_TRACE } else { 0 });
+        let traced = if self.trace.is_some() { FLAG_TRACE } else { 0 };
+        let placed = if self.for_primary {
+            FLAG_FOR_PRIMARY
+        } else {
+            0
+        };
+        out.put_u8(traced | placed);
         put_varint(
             out,
             u64::try_from(remaining.as_micros()).unwrap_or(u64::MAX),
@@ -66,6 +74,8 @@ pub struct Request {
     pub remaining: Duration,
     /// W3C trace context in binary form, if the caller sent one.
     pub trace: Option<[u8; TRACE]>,
+    /// True if the caller means the primary: a node elsewhere refuses. Older callers do not say.
+    pub for_primary: bool,
     /// The encoded arguments.
     pub arguments: Bytes,
 }
@@ -102,6 +112,7 @@ impl Request {
             contract,
             remaining,
             trace,
+            for_primary: flags & FLAG_FOR_PRIMARY != 0,
             arguments: reader.into_rest(),
         })
     }
@@ -258,6 +269,9 @@ pub(crate) fn decode_call_id(body: Bytes) -> Result<u64, Malformed> {
 const TRACE: usize = 26;
 /// A trace context follows the contract.
 const FLAG_TRACE: u8 = 0b0000_0001;
+/// The call is meant for the primary. Builds that do not know it serve the call wherever it arrives, as
+/// they always did.
+const FLAG_FOR_PRIMARY: u8 = 0b0001_0000;
 /// Flags of the low half must be understood or the request refused; those of the high half may be
 /// ignored.
 const FLAGS_CRITICAL: u8 = 0b0000_1111;

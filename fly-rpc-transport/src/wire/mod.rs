@@ -9,6 +9,7 @@ mod message;
 mod read;
 mod share;
 mod status;
+mod view;
 
 pub(crate) use frame::{
     Assembler, Frame, FrameError, FrameKind, LENGTH, begin_frame, finish_frame,
@@ -20,6 +21,7 @@ pub(crate) use message::{cancel_frame, decode_call_id};
 pub(crate) use read::{Malformed, Reader, put_bytes, put_varint};
 pub(crate) use share::HalfRead;
 pub use status::Status;
+pub use view::View;
 
 #[cfg(test)]
 mod golden;

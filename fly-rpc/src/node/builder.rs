@@ -2,6 +2,7 @@
 
 use std::{
     any::type_name,
+    fmt,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -15,6 +16,7 @@ use super::{Node, platform::Platform, start};
 use crate::{
     discovery::Discovery,
     environment::{self, Environment, OnFly},
+    primary::PrimarySource,
     registry::States,
     start_error::StartError,
 };
@@ -28,6 +30,7 @@ pub struct NodeBuilder {
     pub(super) id: Option<NodeId>,
     pub(super) region: Option<Region>,
     pub(super) primary: Option<Region>,
+    pub(super) source: Option<Source>,
     pub(super) bind: Option<SocketAddr>,
     pub(super) advertise: Option<SocketAddr>,
     /// An address of this machine to advertise with whatever port is bound.
@@ -49,6 +52,15 @@ pub struct NodeBuilder {
     pub(super) hidden: Vec<(String, u32)>,
     pub(super) encodes_local_calls: bool,
     pub(super) platform: Platform,
+}
+
+/// A source, of which nothing can be shown.
+pub(super) struct Source(pub(super) Box<dyn PrimarySource>);
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
 }
 
 impl NodeBuilder {
@@ -108,9 +120,17 @@ impl NodeBuilder {
         self
     }
 
-    /// Where the primary is. Default `local`.
+    /// Where the primary is until anybody says otherwise: a [source](Self::primary_source), a peer, or
+    /// [`Node::set_primary_region`]. Default `local`.
     pub fn primary_region(mut self, region: impl Into<Region>) -> Self {
         self.primary = Some(region.into());
+        self
+    }
+
+    /// Says where the primary is, for this node and for all that have no source of their own.
+    /// [`start`](Self::start) waits for its first word, at most a second. Replaces what was set before.
+    pub fn primary_source(mut self, source: impl PrimarySource) -> Self {
+        self.source = Some(Source(Box::new(source)));
         self
     }
 

@@ -20,6 +20,7 @@ use crate::{
     error::RpcError,
     membership::{Membership, Roster},
     permits::Permit,
+    primary::Seat,
     registry::{Registry, States, registered},
     resolve::{Here, Scene},
     routes::Routes,
@@ -31,7 +32,7 @@ use crate::{
 pub(crate) struct Inner {
     pub(crate) id: NodeId,
     pub(crate) region: Region,
-    pub(crate) primary: Region,
+    pub(crate) primary: Arc<Seat>,
     pub(crate) limits: Limits,
     pub(crate) default_timeout: Duration,
     pub(crate) drain_timeout: Duration,
@@ -66,8 +67,21 @@ impl Inner {
         Here {
             node: &self.id,
             region: &self.region,
-            primary: &self.primary,
+            primary: self.primary.region(),
         }
+    }
+
+    /// True if a call to `target` goes to that node because it is where the primary is.
+    pub(crate) fn means_primary(&self, target: &Target, node: &NodeId, region: &Region) -> bool {
+        let here = self.here();
+        let targets = target.in_order();
+        let meant = targets
+            .iter()
+            .find(|target| here.includes(target, node, region));
+        // If none means it any more, the primary left in this very moment.
+        meant.map_or(targets.contains(&Target::Primary), |meant| {
+            *meant == Target::Primary
+        })
     }
 
     /// The present moment, for whatever is remembered of nodes.
@@ -219,6 +233,7 @@ impl Inner {
     pub(super) fn stop(&self) {
         self.draining.store(true, Ordering::Relaxed);
         self.stopped.store(true, Ordering::Relaxed);
+        self.primary.end();
         self.dials.stop();
         self.resources.release();
     }

@@ -28,6 +28,7 @@ use crate::{
     deadline,
     error::{RpcError, Stage},
     explain::{self, Explanation, FunctionName},
+    primary::{PrimaryChanges, PrimaryError, PrimaryView},
     remote::bad_target,
     scope::{self, Current},
     start_error::StartError,
@@ -82,14 +83,44 @@ impl Node {
         &self.inner.region
     }
 
-    /// Where the primary is.
+    /// Where the primary is at this moment. It may move: ask again, or
+    /// [wait for it](Self::primary_changes).
     pub fn primary_region(&self) -> &Region {
-        &self.inner.primary
+        self.inner.primary.region()
+    }
+
+    /// The same, with the epoch of the move that brought it there.
+    pub fn primary(&self) -> PrimaryView {
+        self.inner.primary.view()
+    }
+
+    /// Tells when this node sees the primary move.
+    pub fn primary_changes(&self) -> PrimaryChanges {
+        self.inner.primary.changes()
+    }
+
+    /// Says by hand that the primary is in `region` now. One node is enough: those that it reaches,
+    /// itself or over others, follow, whatever their sources said before. Said on several nodes at
+    /// once, the greater view counts ([`PrimaryView`]). Calls that run go on; where the primary was,
+    /// later ones are refused, and follow.
+    ///
+    /// It holds until a source or a hand says something newer, also when this node restarts, as long
+    /// as another one runs that has heard of it. If none of those that say the same is connected for
+    /// five seconds, a source that says otherwise prevails.
+    ///
+    /// # Errors
+    /// [`PrimaryError`], and nothing is changed.
+    pub fn set_primary_region(
+        &self,
+        region: impl Into<Region>,
+    ) -> Result<PrimaryView, PrimaryError> {
+        self.inner.primary.set(&region.into())?;
+        Ok(self.primary())
     }
 
     /// True if this node runs where the primary is.
     pub fn is_primary(&self) -> bool {
-        self.inner.region == self.inner.primary
+        self.inner.region == *self.inner.primary.region()
     }
 
     /// The address that this node is bound to.

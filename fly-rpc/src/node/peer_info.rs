@@ -15,8 +15,11 @@ pub struct PeerInfo {
     pub id: NodeId,
     /// Where it says it runs.
     pub region: Region,
-    /// Where it says the primary is; its own region's name if it was never connected.
+    /// Where it says the primary is now; its own region's name if it is not connected.
     pub primary_region: Region,
+    /// The epoch of that view; 0 if that is its configuration, if it knows no epochs, or if it is not
+    /// connected.
+    pub primary_epoch: u64,
     /// The address that it is reached at, or was dialled at last.
     pub address: SocketAddr,
     /// Whether calls can go there.
@@ -111,7 +114,8 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
         .map(|link| PeerInfo {
             id: link.node().clone(),
             region: link.region().clone(),
-            primary_region: link.hello().primary.clone(),
+            primary_region: link.look_at_view(|view| view.region.clone()),
+            primary_epoch: link.look_at_view(|view| view.epoch.unwrap_or_default()),
             address: link.address(),
             state: match (link.is_draining(), link.is_suspect()) {
                 (true, _) => PeerState::Draining,
@@ -133,6 +137,7 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
         peers.push(PeerInfo {
             id,
             primary_region: region.clone(),
+            primary_epoch: 0,
             region,
             address,
             state: PeerState::Connecting,
@@ -158,6 +163,7 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
             id: id.clone(),
             region: facts.region.clone(),
             primary_region: facts.primary.clone(),
+            primary_epoch: 0,
             address,
             state: if facts.draining {
                 PeerState::Draining

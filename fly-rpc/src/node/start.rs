@@ -10,9 +10,12 @@ use std::{
 };
 
 use fly_rpc_transport::{
-    Endpoint, EndpointConfig, Hello, Identity, NodeId, PROTOCOL_VERSIONS, Region, Socket,
+    Endpoint, EndpointConfig, Hello, Identity, NodeId, PROTOCOL_VERSIONS, Region, Socket, View,
 };
-use tokio::time::{Instant, interval, timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, interval, timeout},
+};
 
 use super::{Dials, Node, NodeBuilder, inner::Inner, reach::Reach, resources::Resources, sources};
 use crate::{
@@ -21,6 +24,7 @@ use crate::{
     discovery::{Announcement, LocalDirectory, LocalNode},
     dispatch::Dispatch,
     membership::{self, Facts, Membership},
+    primary::{self, PrimarySource, Seat},
     registry::{Registry, registered},
     scope,
     start_error::{MissingState, StartError},
@@ -81,7 +85,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     let inner = Arc::new(Inner {
         id: who.id,
         region: who.region,
-        primary: who.primary,
+        primary: Arc::new(Seat::new(endpoint.clone(), who.primary)),
         limits: builder.limits.clone(),
         default_timeout: builder.default_timeout.unwrap_or(DEFAULT_TIMEOUT),
         drain_timeout: builder.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
@@ -104,6 +108,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         nearest: Mutex::default(),
         began: Instant::now(),
     });
+    watch_primary(&inner, builder.source.map(|source| source.0)).await;
     // Only a node that can answer lets others in.
     dispatch.attach(Arc::downgrade(&inner));
     inner.endpoint.accept();
@@ -122,6 +127,19 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         scope::offer_default(&node);
     }
     Ok(node)
+}
+
+/// Starts to follow the primary. What the source says at once is known before anybody is met.
+async fn watch_primary(inner: &Inner, source: Option<Box<dyn PrimarySource>>) {
+    let seat = &inner.primary;
+    let follow = primary::follow(Arc::clone(seat), inner.id.clone());
+    inner.resources.hold_task(tokio::spawn(follow));
+    if let Some(source) = source {
+        let (first, heard) = oneshot::channel();
+        let listen = primary::listen(Arc::clone(seat), source, first);
+        inner.resources.hold_task(tokio::spawn(listen));
+        let _ = timeout(FIRST_WORD, heard).await;
+    }
 }
 
 /// Who the node is, every name checked.
@@ -181,7 +199,7 @@ impl NodeBuilder {
             node: who.id.clone(),
             incarnation: incarnation(self.platform.time_of_day()),
             region: who.region.clone(),
-            primary: who.primary.clone(),
+            view: View::configured(&who.primary),
             build: self.build.clone(),
             advertise: (!advertise.ip().is_unspecified()).then_some(advertise),
             dial: 0,
@@ -304,7 +322,7 @@ fn facts(hello: &Hello) -> Facts {
         revision: 0,
         address: hello.advertise,
         region: hello.region.clone(),
-        primary: hello.primary.clone(),
+        primary: hello.view.region.clone(),
         catalogue: hello.catalogue.digest(),
         draining: hello.draining,
         rest: Box::default(),
@@ -353,4 +371,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a start waits for its peers.
 const FIRST_DIALS: Duration = Duration::from_secs(1);
+/// How long a start waits for where the primary is.
+const FIRST_WORD: Duration = Duration::from_secs(1);
 const RENEWAL_CHECK: Duration = Duration::from_secs(300);

@@ -28,6 +28,11 @@ pub struct NodeStats {
     pub refused: u64,
     /// The same by reason.
     pub refusals: Refusals,
+    /// How often this node saw the primary move, or that said anew.
+    pub primary_moves: u64,
+    /// How often a peer was found, for a second or longer, to see the primary elsewhere, or this node's
+    /// own source to say so. Who does now is in [`Node::peers`](crate::Node::peers).
+    pub primary_disagreements: u64,
 }
 
 impl NodeStats {
@@ -41,6 +46,8 @@ impl NodeStats {
             retries: endpoint.retries,
             refused: endpoint.refusals.total(),
             refusals: endpoint.refusals,
+            primary_moves: inner.primary.moves(),
+            primary_disagreements: inner.primary.disagreements(),
         }
     }
 }

@@ -237,6 +237,7 @@ async fn a_request_over_the_limit_is_not_read_even_from_a_peer_that_does_not_cou
         version: 1,
         contract,
         trace: None,
+        for_primary: false,
     };
     let limits = Limits::default();
     // A little more may be a head that only a newer build needs: it is read, and then refused.

@@ -86,6 +86,7 @@ const LAYERS: [Layer; 9] = [
             "fly-rpc/src/resolve.rs",
             "fly-rpc/src/routes",
             "fly-rpc/src/target.rs",
+            "fly-rpc/src/primary/belief.rs",
             "fly-rpc/src/error.rs",
             "fly-rpc/src/membership/gossiper.rs",
             "fly-rpc/src/membership/member.rs",

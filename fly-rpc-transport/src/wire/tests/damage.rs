@@ -64,28 +64,33 @@ fn every_flipped_bit_is_another_message_or_an_error() {
             }
         }
     }
-    // Four flags of two requests, and the letters of a node's and two regions' names.
-    assert_eq!(skipped, 2 * 4 + 9);
+    // Three flags of three requests and seven of two views, and the letters of the names of a node and
+    // of three regions.
+    assert_eq!(skipped, 3 * 3 + 2 * 7 + 12);
 }
 
-/// Flags that a newer peer may set, bits 4 to 7 behind the length, the kind and the call; and the
-/// case of letters in names.
+/// Flags that a newer peer may set, bits 5 to 7 of a request's and all but the first of a view's; and
+/// the case of letters in names.
 fn is_skipped(name: &str, bit: usize) -> bool {
-    let flags = match name {
-        "request" => LENGTH + 1 + 3,
-        "request with trace context" => LENGTH + 1 + 1,
-        "hello" => return bit % 8 == 5,
+    let (flags, known, has_names) = match name {
+        "request" => (LENGTH + 1 + 3, 5, false),
+        "request with trace context" | "request for the primary" => (LENGTH + 1 + 1, 5, false),
+        // The last byte.
+        "hello" => (documented(name).len() - 1, 1, true),
+        "view" => (LENGTH + 1 + 1, 1, true),
         _ => return false,
     };
-    bit / 8 == flags && bit % 8 >= 4
+    (bit / 8 == flags && bit % 8 >= known) || (has_names && bit % 8 == 5)
 }
 
 #[test]
 fn a_number_in_a_header_is_refused_in_any_form_but_its_shortest() {
-    let numbers: [(&str, &[usize]); 7] = [
+    let numbers: [(&str, &[usize]); 9] = [
         // The call, the time that remains, the version.
         ("request", &[0, 4, 19]),
         ("request with trace context", &[0, 2, 5]),
+        ("request for the primary", &[0, 2, 5]),
+        ("view", &[0]),
         ("response", &[0]),
         ("refusal", &[0]),
         ("cancel", &[0]),
@@ -118,9 +123,11 @@ fn a_number_in_a_header_is_refused_in_any_form_but_its_shortest() {
     }
 }
 
-const MESSAGES: [&str; 12] = [
+const MESSAGES: [&str; 14] = [
     "request",
     "request with trace context",
+    "request for the primary",
+    "view",
     "response",
     "refusal",
     "cancel",

@@ -9,7 +9,7 @@ use crate::{
     control::{Control, hello_frame},
     wire::{
         Assembler, Catalogue, Frame, FrameKind, Hello, Offer, Request, RequestHead, Response,
-        ResponseFrame, Status, cancel_frame, decode_call_id,
+        ResponseFrame, Status, View, cancel_frame, decode_call_id,
     },
 };
 
@@ -34,19 +34,28 @@ fn offers() -> impl Strategy<Value = Catalogue> {
     vec(offer, 0..8).prop_map(Catalogue::new)
 }
 
+fn views() -> impl Strategy<Value = View> {
+    let view = ("[a-z0-9_-]{1,63}", any::<u64>(), any::<bool>());
+    view.prop_map(|(region, epoch, vouched)| View {
+        region: region.as_str().into(),
+        epoch: Some(epoch),
+        vouched,
+    })
+}
+
 fn hellos() -> impl Strategy<Value = Hello> {
     let name = "[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?";
     let who = ((0..=1_u32, 1..u32::MAX), ".{0,40}", name, any::<u64>());
     let place = (
         name,
-        name,
+        option::of(views()),
         ".{0,40}",
         option::of(any::<std::net::Ipv4Addr>()),
     );
     let rest = (any::<u64>(), any::<u64>(), any::<bool>(), offers());
     (who, place, rest).prop_map(|(who, place, rest)| {
         let ((low, high), cluster, node, incarnation) = who;
-        let (region, primary, build, address) = place;
+        let (region, view, build, address) = place;
         let (dial, message_size, draining, catalogue) = rest;
         Hello {
             protocol: low..=high,
@@ -54,7 +63,10 @@ fn hellos() -> impl Strategy<Value = Hello> {
             node: node.as_str().into(),
             incarnation,
             region: region.as_str().into(),
-            primary: primary.as_str().into(),
+            view: view.unwrap_or_else(|| View {
+                epoch: None,
+                ..View::configured("old")
+            }),
             build,
             advertise: address.map(|address| (address, 7411).into()),
             dial,
@@ -73,6 +85,7 @@ fn controls() -> impl Strategy<Value = Control> {
         Just(Control::Done),
         any::<u64>().prop_map(Control::Ping),
         any::<u64>().prop_map(Control::Pong),
+        views().prop_map(Control::View),
         vec(any::<u8>(), 0..64).prop_map(|body| Control::Gossip(body.into())),
     ]
 }
@@ -86,9 +99,10 @@ proptest! {
         function in ".{0,40}",
         contract: [u8; 16],
         trace in option::of(any::<[u8; 26]>()),
+        for_primary: bool,
         arguments in vec(any::<u8>(), 0..300),
     ) {
-        let head = RequestHead { function: &function, version, contract, trace };
+        let head = RequestHead { function: &function, version, contract, trace, for_primary };
         let remaining = Duration::from_micros(micros);
         let mut bytes = BytesMut::new();
         head.put(&mut bytes, call, remaining, arguments.len());
@@ -99,6 +113,7 @@ proptest! {
         prop_assert_eq!((request.call, request.version), (call, version));
         prop_assert_eq!(request.function(), function.as_str());
         prop_assert_eq!((request.contract, request.trace), (contract, trace));
+        prop_assert_eq!(request.for_primary, for_primary);
         prop_assert_eq!(request.remaining, remaining);
         prop_assert_eq!(&request.arguments[..], &arguments);
     }
