@@ -41,8 +41,10 @@ pub struct Figures {
 /// Lets `size` nodes in ten regions join, rest, say something and die, each way taking 75 ms.
 pub fn measure(size: usize) -> Figures {
     let mut world = cluster(size, 10, Duration::from_millis(75));
-    let mut figures = Figures::default();
-    figures.joined = world.until(Duration::from_secs(120), |world| world.unknown() == 0);
+    let mut figures = Figures {
+        joined: world.until(Duration::from_secs(120), |world| world.unknown() == 0),
+        ..Figures::default()
+    };
     world.rest(Duration::from_secs(30).saturating_sub(world.now));
     (figures.bytes[0], figures.most_bytes[0]) = world.take_bytes();
 
@@ -277,10 +279,6 @@ impl World {
             *degrees.entry(b).or_default() += 1;
         }
         degrees.into_values().collect()
-    }
-
-    pub(super) fn knows(&self, node: &NodeId, other: &NodeId) -> Option<State> {
-        Some(self.nodes[node].known().get(other)?.state())
     }
 
     fn alive(&self) -> impl Iterator<Item = (&NodeId, &Gossiper)> {
