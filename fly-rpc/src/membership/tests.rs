@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fly_rpc_transport::{NodeId, Randomness};
-use foca::State;
 
 use super::{
     gossiper::Actions,
