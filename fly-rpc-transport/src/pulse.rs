@@ -13,6 +13,8 @@ pub(crate) struct Pulse {
     pings: u64,
     /// When the last ping was sent, until it is answered.
     asked: Option<Instant>,
+    /// When the first ping was sent that nothing answered yet.
+    unanswered: Option<Instant>,
     /// How long the last two answers took.
     answers: [Option<Duration>; 2],
     looks: u32,
@@ -33,6 +35,7 @@ impl Pulse {
             heard: now,
             pings: 0,
             asked: None,
+            unanswered: None,
             answers: [None; 2],
             looks: 0,
             traffic: Traffic::default(),
@@ -66,16 +69,24 @@ impl Pulse {
     pub(crate) fn next_ping(&mut self, now: Instant) -> u64 {
         self.pings += 1;
         self.asked = Some(now);
+        self.unanswered.get_or_insert(now);
         self.pings
     }
 
     /// The ping of this number was answered.
     pub(crate) fn answered(&mut self, ping: u64, now: Instant) {
+        self.unanswered = None;
         if ping == self.pings
             && let Some(asked) = self.asked.take()
         {
             self.answers = [Some(now.saturating_duration_since(asked)), self.answers[0]];
         }
+    }
+
+    /// For how long no ping was answered; nothing if none is on its way.
+    pub(crate) fn unanswered(&self, now: Instant) -> Duration {
+        self.unanswered
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// The time that an answer takes: QUIC's smoothed round trip, or what pings took if that is less.
@@ -101,6 +112,19 @@ const MEASURE: u32 = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn questions_are_unanswered_from_the_first_one_to_any_answer() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut pulse = Pulse::new(start);
+        assert_eq!(pulse.unanswered(at(9)), Duration::ZERO);
+        let first = pulse.next_ping(at(10));
+        pulse.next_ping(at(1_000));
+        assert_eq!(pulse.unanswered(at(1_500)), Duration::from_millis(1_490));
+        pulse.answered(first, at(1_600));
+        assert_eq!(pulse.unanswered(at(1_700)), Duration::ZERO);
+    }
 
     #[test]
     fn a_ping_corrects_what_the_handshake_was_delayed_by() {

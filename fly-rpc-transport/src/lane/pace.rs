@@ -179,6 +179,8 @@ impl Silence {
         match self.asked_after {
             None if link.is_silent() => {
                 self.asked_after = Some(heard);
+                // Somebody else may have asked before.
+                self.is_proved = link.is_cut_off();
                 link.ping();
                 return Verdict::LookAgain;
             }

@@ -62,6 +62,13 @@ impl Link {
         lock(&self.pulse).silence(Instant::now()) >= self.limits.silence_suspect
     }
 
+    /// True if nothing is heard although something was asked a while ago: the silence is not the
+    /// peer's choice.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let unanswered = lock(&self.pulse).unanswered(Instant::now());
+        self.is_silent() && unanswered >= PING_WHEN_WAITING
+    }
+
     /// Datagrams that were ever heard on this connection.
     pub(crate) fn datagrams(&self) -> u64 {
         self.connection.stats().udp_rx.datagrams
