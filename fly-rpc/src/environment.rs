@@ -22,6 +22,7 @@ pub(crate) struct Environment {
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) advertise_ip: Option<IpAddr>,
     pub(crate) peers: Vec<String>,
+    pub(crate) gossip: bool,
     pub(crate) secret: Option<ClusterSecret>,
     pub(crate) previous_secret: Option<ClusterSecret>,
     pub(crate) build: String,
@@ -96,6 +97,7 @@ pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Environmen
         advertise,
         advertise_ip,
         peers,
+        gossip: switch(get("FLY_RPC_GOSSIP"))?,
         secret: secret(get("FLY_RPC_SECRET"))?,
         previous_secret: secret(get("FLY_RPC_SECRET_PREVIOUS"))?,
         build: get("FLY_IMAGE_REF")
@@ -103,6 +105,16 @@ pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Environmen
             .unwrap_or_default(),
         fly: on_fly(get)?,
     })
+}
+
+/// Off unless it is switched on.
+fn switch(variable: Variable) -> Result<bool, StartError> {
+    match variable {
+        None => Ok(false),
+        Some((_, value)) if value == "on" => Ok(true),
+        Some((_, value)) if value == "off" => Ok(false),
+        Some((variable, value)) => Err(refuse(variable, value, "on or off")),
+    }
 }
 
 /// Fly is where `FLY_APP_NAME` is set.
@@ -237,6 +249,15 @@ mod tests {
         ])
         .expect("sound");
         assert_eq!(ours.cluster.as_deref(), Some("mine"));
+    }
+
+    #[test]
+    fn gossip_is_switched_on_by_that_word_alone() {
+        let gossip = |value| read_all(&[("FLY_RPC_GOSSIP", value)]).map(|found| found.gossip);
+        assert!(gossip("on").expect("sound"));
+        assert!(!gossip("off").expect("sound") && !gossip("").expect("sound"));
+        let error = gossip("yes").expect_err("neither").to_string();
+        assert!(error.contains("FLY_RPC_GOSSIP"), "{error}");
     }
 
     #[test]

@@ -23,10 +23,12 @@ pub struct Fleet {
     processes: Vec<Process>,
     phases: Vec<Phase>,
     started: u32,
+    gossip: bool,
 }
 
 impl Fleet {
-    /// Starts the old build on every machine. Journals and everything else that is written goes to `directory`.
+    /// Starts the old build on every machine, with or without gossip. Journals and everything else that is written goes
+    /// to `directory`.
     ///
     /// # Errors
     /// A process that does not start.
@@ -34,6 +36,7 @@ impl Fleet {
         directory: PathBuf,
         binary: fn(Build) -> PathBuf,
         machines: &[Machine],
+        gossip: bool,
     ) -> anyhow::Result<Self> {
         let mut fleet = Self {
             directory,
@@ -41,6 +44,7 @@ impl Fleet {
             processes: Vec::new(),
             phases: Vec::new(),
             started: 0,
+            gossip,
         };
         for machine in machines {
             fleet.spawn(*machine, Build::Old)?;
@@ -155,6 +159,7 @@ impl Fleet {
             machine,
             build,
             self.started,
+            self.gossip,
         )?;
         self.processes.push(process);
         self.last()

@@ -12,12 +12,25 @@ use fly_rpc_tests::{
     fleet::{Build, Chapter, Fleet, Machine, Region},
     history::{History, Outcome, Record, Story, Table, each},
 };
+use tokio::sync::Mutex;
 
 #[tokio::test]
 async fn a_deploy_under_traffic_loses_nothing_and_runs_nothing_twice() -> anyhow::Result<()> {
+    deploy(false).await
+}
+
+#[tokio::test]
+async fn nor_does_one_of_nodes_that_gossip() -> anyhow::Result<()> {
+    deploy(true).await
+}
+
+async fn deploy(gossip: bool) -> anyhow::Result<()> {
+    // Each deploy takes what two cores have.
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    let _alone = ALONE.lock().await;
     let directory = empty_directory()?;
 
-    let mut fleet = Fleet::start(directory.clone(), binary, &MACHINES).await?;
+    let mut fleet = Fleet::start(directory.clone(), binary, &MACHINES, gossip).await?;
     fleet.steady(Chapter::AllOld).await?;
     for machine in MACHINES {
         fleet.replace(machine, Build::New).await?;

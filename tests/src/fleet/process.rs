@@ -23,6 +23,7 @@ impl Process {
         machine: Machine,
         build: Build,
         number: u32,
+        gossip: bool,
     ) -> anyhow::Result<Self> {
         let journal = format!(
             "{number:02}-{}-{build}.{}",
@@ -38,6 +39,7 @@ impl Process {
             .env("FLY_REGION", machine.region.name())
             .env("PRIMARY_REGION", Region::PRIMARY.name())
             .env("FLY_IMAGE_REF", build.to_string())
+            .env("FLY_RPC_GOSSIP", if gossip { "on" } else { "off" })
             .env("ROLLOUT_PROCESS", number.to_string())
             .env("ROLLOUT_JOURNAL", directory.join(journal));
         Ok(Self {

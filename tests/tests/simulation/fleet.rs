@@ -18,6 +18,8 @@ pub(crate) struct Fleet {
     pub(crate) machines: Vec<Machine>,
     pub(crate) limits: Limits,
     secret: ClusterSecret,
+    /// Whether its nodes gossip; by the seed, unless it is set.
+    pub(crate) gossip: bool,
 }
 
 /// A machine, and what runs on it.
@@ -47,6 +49,7 @@ impl Fleet {
             ledger: Ledger::default(),
             limits: Limits::default(),
             secret: ClusterSecret::generate(),
+            gossip: network.chance().number() & 1 == 1,
         }
     }
 
@@ -91,6 +94,7 @@ impl Fleet {
             .peers(peers)
             .state(self.ledger.clone())
             .limits(self.limits.clone())
+            .gossip(self.gossip)
             .simulated(&this.host);
         if this.new_build {
             builder

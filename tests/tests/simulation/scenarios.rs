@@ -171,11 +171,14 @@ fn after_a_black_hole_calls_succeed_within_a_second_or_the_longest_backoff() {
 /// that are under way are not to be lost for that.
 #[test]
 fn large_calls_outlive_an_outage_in_their_midst() {
-    for (many, size, before, outage) in [
-        (230, 20_000, 300, 3),
-        (230, 20_000, 300, 5),
-        (230, 20_000, 40, 6),
-        (20, 1_000_000, 300, 5),
+    for (many, size, before, outage, gossip) in [
+        (230, 20_000, 300, 3, false),
+        (230, 20_000, 300, 5, false),
+        (230, 20_000, 300, 5, true),
+        (230, 20_000, 40, 6, false),
+        (230, 20_000, 40, 6, true),
+        (20, 1_000_000, 300, 5, false),
+        (20, 1_000_000, 300, 5, true),
     ] {
         testing::simulate(1, async |network| {
             network.set_conditions(Conditions {
@@ -183,7 +186,9 @@ fn large_calls_outlive_an_outage_in_their_midst() {
                 rate: Some(1_000_000),
                 ..Conditions::default()
             });
-            let (fleet, from) = pair(&network).await;
+            let mut fleet = Fleet::new(&network, &["syd", "hkg"]);
+            fleet.gossip = gossip;
+            let (fleet, from) = started(fleet).await;
             // Which of two connections stays has to be settled.
             sleep(SETTLED).await; // sleep: simulated
             let mut calls = large_calls(&fleet, &from, many, size, 2 * SOON);
@@ -361,7 +366,10 @@ fn new_or_old(fleet: &Fleet, from: &Node) -> impl Future<Output = ()> + use<> {
 
 /// Two connected machines, `syd` and `hkg`, of which the second one dials and calls.
 async fn pair(network: &Network) -> (Fleet, Node) {
-    let mut fleet = Fleet::new(network, &["syd", "hkg"]);
+    started(Fleet::new(network, &["syd", "hkg"])).await
+}
+
+async fn started(mut fleet: Fleet) -> (Fleet, Node) {
     fleet.start_all().await;
     fleet.whole(SOON).await;
     let from = fleet.machines[1].node.clone().expect("started");
