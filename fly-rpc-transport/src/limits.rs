@@ -102,6 +102,9 @@ pub struct Limits {
     /// few, and some hundred when this node joins a cluster of thousands. More are dropped and
     /// counted as offences.
     pub gossip_rate: u32,
+    /// Nodes that this one remembers by gossip, dead ones included. Default 16 384; beyond, no stranger is
+    /// added until somebody is forgotten.
+    pub members: usize,
     /// Calls of this node that may await an answer on one connection. Default 65 536.
     pub pending_calls: usize,
     /// Handlers that run at one time for one peer, and finished answers that it leaves no room for.
@@ -195,6 +198,7 @@ impl Default for Limits {
             offences: 200,
             offence_window: Duration::from_secs(10),
             gossip_rate: 500,
+            members: 16_384,
             pending_calls: 65_536,
             handlers_per_peer: 256,
             handlers: 4_096,

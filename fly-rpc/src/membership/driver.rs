@@ -140,7 +140,12 @@ impl Driver {
     fn new(inner: &Inner, node: Weak<Inner>, me: Facts, inbox: mpsc::WeakSender<Event>) -> Self {
         let randomness = inner.endpoint.randomness().clone();
         Self {
-            gossiper: Gossiper::new(me.into(), randomness, micros(inner.time_of_day())),
+            gossiper: Gossiper::new(
+                me.into(),
+                randomness,
+                micros(inner.time_of_day()),
+                inner.limits.members,
+            ),
             node,
             started: Instant::now(),
             inbox,
@@ -399,7 +404,7 @@ fn micros(time: SystemTime) -> u64 {
 /// Events that wait for the task. Beyond, gossip is lost: it comes again.
 const EVENTS: usize = 4_096;
 /// Messages that wait for one slow peer.
-const QUEUE: usize = 1_024;
+const QUEUE: usize = 256;
 /// How often it is looked whom to keep connected.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a connection that was made for a call is kept after the last one. Making it again costs two

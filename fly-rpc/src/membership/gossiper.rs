@@ -54,10 +54,10 @@ pub(super) struct Actions {
 }
 
 impl Gossiper {
-    /// A node that knows nobody. `time_of_day` is in microseconds since 1970.
-    pub(super) fn new(me: Member, randomness: Randomness, time_of_day: u64) -> Self {
+    /// A node that knows nobody, and may know `most`. `time_of_day` is in microseconds since 1970.
+    pub(super) fn new(me: Member, randomness: Randomness, time_of_day: u64, most: usize) -> Self {
         Self {
-            swim: Swim::new(me, randomness, time_of_day),
+            swim: Swim::new(me, randomness, time_of_day, most),
             connected: BTreeSet::new(),
             choosers: BTreeSet::new(),
             neighbours: Neighbours::default(),

@@ -107,7 +107,7 @@ impl World {
     pub(super) fn start(&mut self, member: Member, seeds: &[NodeId]) {
         let id = member.node().clone();
         let randomness = Randomness::seeded(self.nodes.len() as u64 + 1);
-        let node = Gossiper::new(member, randomness, NOW);
+        let node = Gossiper::new(member, randomness, NOW, MOST);
         self.dead.remove(&id);
         self.nodes.insert(id.clone(), node);
         self.act(&id, |_, _, _| ());
@@ -360,6 +360,8 @@ pub(super) fn member(node: &str, region: &str) -> Member {
     .into()
 }
 
+/// Members that one may know.
+pub(super) const MOST: usize = 2_000;
 /// Microseconds since 1970.
 pub(super) const NOW: u64 = 1_700_003_600_000_000;
 /// After which a connection's end is noticed that nobody announced.

@@ -15,7 +15,7 @@ use foca::{Config, Foca, NoCustomBroadcast, Notification, PeriodicParams, State,
 
 use super::{
     chance::Chance,
-    member::{Member, Unreadable},
+    member::{Member, Unreadable, array},
     packet::{self, PacketCodec},
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Swim {
     foca: Foca<Member, PacketCodec, Chance, NoCustomBroadcast>,
     codec: PacketCodec,
     known: BTreeMap<NodeId, foca::Member<Member>>,
+    /// How many may be known.
+    most: usize,
     /// The latest record about this node that is not its own.
     pretender: Option<Member>,
     dirty: bool,
@@ -39,14 +41,15 @@ pub(super) struct Effects {
 }
 
 impl Swim {
-    /// A node that knows nobody. `now` is in microseconds since 1970.
-    pub(super) fn new(me: Member, randomness: Randomness, now: u64) -> Self {
+    /// A node that knows nobody, and may know `most`. `now` is in microseconds since 1970.
+    pub(super) fn new(me: Member, randomness: Randomness, now: u64, most: usize) -> Self {
         let codec = PacketCodec::default();
         codec.it_is(now);
         Self {
             foca: Foca::new(me, config(1), Chance(randomness), codec.clone()),
             codec,
             known: BTreeMap::new(),
+            most,
             pretender: None,
             dirty: false,
         }
@@ -69,9 +72,13 @@ impl Swim {
         packet: &[u8],
         effects: &mut Effects,
     ) -> Result<(), Unreadable> {
-        let header = self.codec.header(&mut &*packet)?;
+        let mut updates = packet;
+        let header = self.codec.header(&mut updates)?;
         if header.src.node() != from {
             return Err(Unreadable("a packet in another node's name"));
+        }
+        if self.known.len() >= self.most && self.names_a_stranger(from, updates)? {
+            return Err(Unreadable("it names more members than there may be"));
         }
         self.dirty = true;
         match self.foca.handle_data(packet, effects) {
@@ -102,6 +109,15 @@ impl Swim {
         while !records.is_empty() {
             learnt.push(self.codec.read(&mut records)?);
         }
+        let mut room = self.most.saturating_sub(self.known.len());
+        learnt.retain(|member| {
+            if self.knows(member.id().node()) {
+                return true;
+            }
+            let has_room = room > 0;
+            room = room.saturating_sub(1);
+            has_room
+        });
         self.apply(learnt, effects);
         Ok(())
     }
@@ -205,6 +221,26 @@ impl Swim {
             .filter(|member| member.state() != State::Down)
             .chain([&me])
             .fold(0, |digest, member| digest ^ hash(member))
+    }
+
+    fn knows(&self, node: &NodeId) -> bool {
+        node == self.me().node() || self.known.contains_key(node)
+    }
+
+    /// True if a packet of `from` with these updates would add somebody.
+    fn names_a_stranger(&self, from: &NodeId, mut updates: &[u8]) -> Result<bool, Unreadable> {
+        if !self.knows(from) {
+            return Ok(true);
+        }
+        if updates.len() < 2 {
+            return Ok(false);
+        }
+        for _ in 0..u16::from_be_bytes(array(&mut updates)?) {
+            if !self.knows(self.codec.read(&mut updates)?.id().node()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn apply(&mut self, learnt: Vec<foca::Member<Member>>, effects: &mut Effects) {

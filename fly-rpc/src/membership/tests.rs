@@ -7,7 +7,7 @@ use fly_rpc_transport::{NodeId, Randomness};
 
 use super::{
     gossiper::Actions,
-    model::{NOW, cluster, id, member},
+    model::{MOST, NOW, cluster, id, member},
 };
 
 #[test]
@@ -153,6 +153,25 @@ fn a_record_from_a_far_future_is_refused_and_so_is_a_packet_in_anothers_name() {
     let (_, packet) = packets.datagrams.pop().expect("it says that it goes");
     let node = world.nodes.get_mut(&NodeId::from("n0")).expect("there");
     assert!(node.hear(&"n2".into(), &packet, now, &mut actions).is_err());
+}
+
+#[test]
+fn of_members_that_somebody_invents_only_so_many_are_remembered() {
+    let mut world = cluster(3, 3, WAY);
+    world.run(Duration::from_secs(3));
+    let now = world.now;
+    let node = world.nodes.get_mut(&id(0)).expect("there");
+    for number in 0..2 * MOST {
+        let invented = member(&format!("x{number}"), "r1");
+        let mut message = vec![2];
+        super::packet::write(&foca::Member::alive(invented), &mut message);
+        let mut actions = Actions::default();
+        let heard = node.hear(&id(1), &message, now, &mut actions);
+        heard.expect("each could be true");
+    }
+    assert!(node.known().len() <= MOST);
+    // Those who were there are known as before.
+    assert!(node.known().contains_key(&id(1)) && node.known().contains_key(&id(2)));
 }
 
 #[test]
