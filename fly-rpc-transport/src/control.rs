@@ -172,15 +172,11 @@ pub(crate) struct ControlSender {
 
 impl ControlSender {
     /// Queues a message. A pong is dropped when the queue is full: a peer that pings faster than it
-    /// reads gets fewer answers, not more of our memory. Gossip is dropped as well: what is to arrive
-    /// [waits](Self::send_with_room).
+    /// reads gets fewer answers, not more of our memory.
     pub(crate) fn send(&self, control: &Control) {
         let bytes = control.encode();
         if let Err(mpsc::error::TrySendError::Full(bytes)) = self.queue.try_send(bytes)
-            && !matches!(
-                control,
-                Control::Pong(_) | Control::Ping(_) | Control::Gossip(_)
-            )
+            && !matches!(control, Control::Pong(_) | Control::Ping(_))
         {
             let queue = self.queue.clone();
             // Few and rare: each kind is sent at most a handful of times in the life of a

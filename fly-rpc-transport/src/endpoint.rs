@@ -205,11 +205,7 @@ impl Endpoint {
 
     /// The link to one node.
     pub fn link(&self, node: &NodeId) -> Option<Arc<Link>> {
-        let links = self.links();
-        links
-            .binary_search_by(|link| link.node().cmp(node))
-            .ok()
-            .map(|place| Arc::clone(&links[place]))
+        self.links().get(node).cloned()
     }
 
     /// Tells those who wait for [`changes`](Self::changes) to look again: the layer above knows

@@ -21,7 +21,7 @@ use std::{
 use quinn::{Connection, SendStream};
 use tokio::time::Instant;
 
-use self::{gossip::Allowance, outlook::Views};
+use self::outlook::Views;
 use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
@@ -29,11 +29,11 @@ use crate::{
     lane::{LaneSet, NotSent, Turns, serve_lane},
     limits::Limits,
     lock::write,
-    offences::Offences,
     pulse::Pulse,
     quic::{self, FIRST_LANES},
     reactor::Reactor,
     service::Service,
+    tally::Tally,
     tie_break::Standing,
     watch,
     wire::{Catalogue, HalfRead, Hello, View},
@@ -55,8 +55,8 @@ pub struct Link {
     control: ControlSender,
     serving: Arc<AtomicUsize>,
     half_read: Arc<HalfRead>,
-    offences: Offences,
-    gossip: Mutex<Allowance>,
+    offences: Tally,
+    gossip: Tally,
     accepted: AtomicU64,
     requests: AtomicU64,
     /// Microseconds; refreshed by [`observe`](Self::observe), because asking quinn takes the
@@ -146,8 +146,8 @@ impl Link {
                 Arc::clone(&counters),
             ),
             half_read: HalfRead::new(limits.partial_frames),
-            offences: Offences::new(Instant::now()),
-            gossip: Mutex::new(Allowance::new(Instant::now())),
+            offences: Tally::new(Instant::now()),
+            gossip: Tally::new(Instant::now()),
             limits,
             counters,
             control: sender,

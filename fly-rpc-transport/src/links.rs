@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use crate::link::Link;
+use crate::{link::Link, name::NodeId};
 
 /// The link to each connected node, ordered by node id. Replaced as a whole, after the fact,
 /// whenever a link comes, goes, drains, retires, or falls under suspicion or from it, and whenever
@@ -22,6 +22,12 @@ pub struct Links {
 }
 
 impl Links {
+    /// The link to one node.
+    pub fn get(&self, node: &NodeId) -> Option<&Arc<Link>> {
+        let place = self.all.binary_search_by(|link| link.node().cmp(node));
+        self.all.get(place.ok()?)
+    }
+
     /// What was concluded from these links, which is what `conclude` returns the first time.
     ///
     /// What it says of a link may be older than the link itself, which goes on changing; but a

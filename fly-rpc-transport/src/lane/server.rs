@@ -5,7 +5,7 @@
 //! task, requests queue that should be refused, and answers that should be written. A request that
 //! cannot be read ends as a refusal of that call; only bytes that leave no way to find the next
 //! frame, or that come too slowly, end the lane. Nothing here ends the connection but too many
-//! [offences](crate::offences).
+//! [offences](crate::tally).
 
 use std::{
     collections::BTreeMap,

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::Link;
 use crate::{
     control::{Control, GOSSIP},
-    lock::lock,
     service::Service,
 };
 
@@ -42,12 +41,16 @@ impl Link {
 
     /// Hears a message, unless there were too many of late.
     pub(super) fn hear(self: &Arc<Self>, service: &dyn Service, message: Bytes) {
-        let most = self.limits.gossip_rate;
-        if lock(&self.gossip).admits(Instant::now(), most) {
+        if self.admits_news() {
             service.gossip(self, message);
         } else {
             self.offence("sends too much gossip");
         }
+    }
+
+    /// Counts one more message about the cluster. False if there were too many in the present second.
+    pub(super) fn admits_news(&self) -> bool {
+        self.gossip.count(Instant::now(), SECOND) <= self.limits.gossip_rate
     }
 
     pub(super) async fn read_datagrams(self: &Arc<Self>, service: &dyn Service) {
@@ -57,44 +60,4 @@ impl Link {
     }
 }
 
-/// How many messages were heard in the present second.
-#[derive(Debug)]
-pub(super) struct Allowance {
-    since: Instant,
-    heard: u32,
-}
-
-impl Allowance {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            since: now,
-            heard: 0,
-        }
-    }
-
-    pub(super) fn admits(&mut self, now: Instant, most: u32) -> bool {
-        if now.saturating_duration_since(self.since) >= SECOND {
-            *self = Self::new(now);
-        }
-        self.heard = self.heard.saturating_add(1);
-        self.heard <= most
-    }
-}
-
 const SECOND: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_is_heard_in_a_second_than_is_allowed() {
-        let start = Instant::now();
-        let mut allowance = Allowance::new(start);
-        let mut heard = |after: u64| {
-            let now = start + Duration::from_millis(after);
-            (0..9).filter(|_| allowance.admits(now, 5)).count()
-        };
-        assert_eq!((heard(0), heard(999), heard(1_000)), (5, 0, 5));
-    }
-}

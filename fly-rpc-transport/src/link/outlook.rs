@@ -5,8 +5,6 @@
 
 use std::sync::{Arc, Mutex, RwLock};
 
-use tokio::time::Instant;
-
 use super::Link;
 use crate::{
     control::Control,
@@ -64,8 +62,7 @@ impl Link {
 
     /// Hears the peer's view, unless there were too many of late. True if it is another one.
     pub(super) fn hear_view(self: &Arc<Self>, view: View) -> bool {
-        let most = self.limits.gossip_rate;
-        if !lock(&self.gossip).admits(Instant::now(), most) {
+        if !self.admits_news() {
             self.offence("changes its view of the primary too often");
             return false;
         }

@@ -9,14 +9,15 @@ use tokio::time::{Instant, timeout_at};
 use super::{Course, RemoteCall, finding::is_fresh};
 use crate::{
     error::{RpcError, Stage},
-    membership::{Facts, Known},
+    membership::Facts,
     resolve,
     target::Target,
 };
 
 impl RemoteCall<'_> {
-    /// Connects, until then, a node of one of the call's targets that may serve the call; `None` if there is none. Those that
-    /// cannot be reached, or do not serve it after all, are left in `unreached`.
+    /// Connects, until then, a node of one of the call's targets that may serve the call; `None` if
+    /// there is none. Those that cannot be reached, or do not serve it after all, are left in
+    /// `unreached`.
     ///
     /// # Errors
     /// [`RpcError::Unreachable`] if there were some and none could be reached, and
@@ -59,24 +60,22 @@ impl RemoteCall<'_> {
         let inner = self.node.inner();
         let here = inner.here();
         let roster = inner.roster();
-        let is_candidate = |node: &NodeId, facts: &Facts| {
-            !facts.draining
+        let candidates = roster.iter().filter_map(|(node, known)| {
+            let facts = known.facts();
+            let is_candidate = !facts.draining
                 && here.includes(target, node, &facts.region)
                 && !unreached.contains(node)
                 && !is_connected(links, node)
                 // What is seen directly counts more than what is said.
-                && !inner.dials.is_failing(node)
-                && self.serves(links, facts) != Some(false)
-        };
-        let candidates = roster
-            .iter()
-            .filter(|(node, known)| is_candidate(node, known.facts()));
-        let rank = |known: &Known| {
-            let is_unsure = self.serves(links, known.facts()).is_none();
-            (known.is_suspect(), is_unsure, self.chance().number())
-        };
+                && !inner.dials.is_failing(node);
+            let serves = is_candidate.then(|| self.serves(links, facts))?;
+            if serves == Some(false) {
+                return None;
+            }
+            let rank = (known.is_suspect(), serves.is_none(), self.chance().number());
+            Some((rank, node, facts.address?))
+        });
         candidates
-            .filter_map(|(node, known)| Some((rank(known), node, known.facts().address?)))
             .min_by_key(|(rank, ..)| *rank)
             .map(|(_, node, address)| (node.clone(), address))
     }
@@ -134,6 +133,6 @@ impl RemoteCall<'_> {
 
 fn is_connected(links: &Links, node: &NodeId) -> bool {
     links
-        .binary_search_by(|link| link.node().cmp(node))
-        .is_ok_and(|place| !links[place].is_retiring() && !links[place].is_closed())
+        .get(node)
+        .is_some_and(|link| !link.is_retiring() && !link.is_closed())
 }
