@@ -17,6 +17,7 @@ mod environment;
 mod error;
 mod explain;
 mod fence;
+mod fnv;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

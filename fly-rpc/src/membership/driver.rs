@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, PoisonError, RwLock, Weak, atomic::Ordering},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -132,8 +132,6 @@ struct Driver {
     sending: JoinSet<NodeId>,
     /// Connections that nothing but calls keeps, and since when they were idle.
     idle: BTreeMap<NodeId, (u64, Instant)>,
-    /// A later life of this node was seen: it yields.
-    has_yielded: bool,
 }
 
 impl Driver {
@@ -143,7 +141,7 @@ impl Driver {
             gossiper: Gossiper::new(
                 me.into(),
                 randomness,
-                micros(inner.time_of_day()),
+                inner.time_of_day(),
                 inner.limits.members,
             ),
             node,
@@ -154,18 +152,15 @@ impl Driver {
             queues: BTreeMap::new(),
             sending: JoinSet::new(),
             idle: BTreeMap::new(),
-            has_yielded: false,
         }
     }
 
     fn take(&mut self, event: Event) {
         match event {
             Event::Heard(from, message) => {
-                let mut heard = Ok(());
-                self.act(|gossiper, now, actions| {
-                    heard = gossiper.hear(&from, &message, now, actions)
-                });
-                if let Err(error) = heard {
+                let heard =
+                    self.act(|gossiper, now, actions| gossiper.hear(&from, &message, now, actions));
+                if let Some(Err(error)) = heard {
                     tracing::debug!(peer = %from, %error, "gossip is not understood");
                 }
                 if let Some(pretender) = self.gossiper.take_pretender() {
@@ -186,7 +181,6 @@ impl Driver {
                     node = %pretender.node(), address = ?pretender.facts().address,
                     "another process, started later, has this node's id; this one yields to it and is no longer announced: give each its own FLY_RPC_NODE_ID"
                 );
-                self.has_yielded = true;
                 self.act(|gossiper, _, _| gossiper.yield_to_other());
             }
             Event::Dialled(pretender, _) => {
@@ -220,9 +214,6 @@ impl Driver {
         let elsewhere = facts
             .address
             .filter(|address| Some(*address) != mine.address);
-        if self.has_yielded {
-            return;
-        }
         let (Some(address), true) = (elsewhere, facts.life > mine.life) else {
             self.act(|gossiper, now, actions| gossiper.refute(&pretender, now, actions));
             return;
@@ -237,17 +228,19 @@ impl Driver {
 
     fn tick(&mut self) {
         if let Some(inner) = self.node.upgrade() {
-            self.gossiper.it_is(micros(inner.time_of_day()));
+            self.gossiper.it_is(inner.time_of_day());
         }
         self.act(Gossiper::tick);
     }
 
-    fn act(&mut self, act: impl FnOnce(&mut Gossiper, Duration, &mut Actions)) {
-        let Some(inner) = self.node.upgrade() else {
-            return;
-        };
+    /// Has the gossiper do something, and does what it asks for; `None` if the node is gone.
+    fn act<R>(
+        &mut self,
+        act: impl FnOnce(&mut Gossiper, Duration, &mut Actions) -> R,
+    ) -> Option<R> {
+        let inner = self.node.upgrade()?;
         let mut actions = Actions::default();
-        act(&mut self.gossiper, self.started.elapsed(), &mut actions);
+        let done = act(&mut self.gossiper, self.started.elapsed(), &mut actions);
         if actions.has_changed
             && let Some(membership) = &inner.membership
         {
@@ -262,6 +255,7 @@ impl Driver {
         for (to, message) in actions.messages {
             self.send(&to, message);
         }
+        Some(done)
     }
 
     fn compare_links(&mut self) {
@@ -304,7 +298,7 @@ impl Driver {
             return;
         };
         self.keep_neighbours(&inner);
-        let roster = Roster::of(self.gossiper.known());
+        let roster = inner.roster();
         let now = Instant::now();
         let mut idle = BTreeMap::new();
         for (node, link) in &self.connected {
@@ -333,12 +327,9 @@ impl Driver {
     }
 
     fn keep_neighbours(&self, inner: &Inner) {
-        let known = self.gossiper.known();
-        let kept = self.gossiper.neighbours().iter().filter_map(|node| {
-            let address = known.get(node)?.id().facts().address?;
-            Some((node.clone(), address))
-        });
-        let roster = Roster::of(known);
+        let roster = inner.roster();
+        let neighbours = self.gossiper.neighbours().iter();
+        let kept = neighbours.filter_map(|node| Some((node.clone(), roster.address(node)?)));
         inner.dials.keep(&inner.endpoint, kept.collect(), &roster);
     }
 
@@ -383,9 +374,8 @@ fn send_packet(inner: &Arc<Inner>, to: &Member, packet: Bytes) {
     if let Some(link) = inner.endpoint.link(to.node()) {
         return link.send_datagram(packet);
     }
-    let roster = inner.membership.as_ref().map(Membership::roster);
-    let known = roster.and_then(|roster| roster.address(to.node()));
-    let Some(address) = to.facts().address.or(known) else {
+    let known = || inner.roster().address(to.node());
+    let Some(address) = to.facts().address.or_else(known) else {
         return;
     };
     let reaching = inner.reach(to.node(), address);
@@ -394,11 +384,6 @@ fn send_packet(inner: &Arc<Inner>, to: &Member, packet: Bytes) {
             link.send_datagram(packet);
         }
     });
-}
-
-fn micros(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Events that wait for the task. Beyond, gossip is lost: it comes again.

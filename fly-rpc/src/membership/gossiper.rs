@@ -53,6 +53,16 @@ pub(super) struct Actions {
     pub(super) has_changed: bool,
 }
 
+impl Actions {
+    /// Sends packets of SWIM.
+    fn send(&mut self, packets: Vec<(Member, Bytes)>) {
+        let messages = packets
+            .into_iter()
+            .map(|(to, packet)| (to, [&[SWIM], &packet[..]].concat().into()));
+        self.datagrams.extend(messages);
+    }
+}
+
 impl Gossiper {
     /// A node that knows nobody, and may know `most`. `time_of_day` is in microseconds since 1970.
     pub(super) fn new(me: Member, randomness: Randomness, time_of_day: u64, most: usize) -> Self {
@@ -143,7 +153,10 @@ impl Gossiper {
         let outcome = match kind {
             SWIM => self.swim.hear(from, body, &mut effects),
             RECORDS => self.swim.learn(body, &mut effects),
-            QUESTION => self.answer(from, u64::from_le_bytes(array(&mut body)?), now, actions),
+            QUESTION => {
+                self.answer(from, u64::from_le_bytes(array(&mut body)?), now, actions);
+                Ok(())
+            }
             CHOICE => {
                 let [chosen] = array(&mut body)?;
                 if chosen == 1 && self.connected.contains(from) {
@@ -169,7 +182,7 @@ impl Gossiper {
     ) {
         let mut effects = Effects::default();
         self.swim.revise(self.me().revised(change), &mut effects);
-        self.tell_of_me(actions);
+        self.tell_audience(&foca::Member::alive(self.me().clone()), actions);
         self.conclude(None, effects, now, actions);
     }
 
@@ -198,13 +211,8 @@ impl Gossiper {
         }
         let mut effects = Effects::default();
         self.swim.leave(&mut effects);
-        let gone = foca::Member::down(self.me().clone());
-        for node in self.audience() {
-            tell(&node, [&gone].into_iter(), actions);
-        }
-        for (to, packet) in effects.packets {
-            actions.datagrams.push((to, swim_message(&packet)));
-        }
+        self.tell_audience(&foca::Member::down(self.me().clone()), actions);
+        actions.send(effects.packets);
     }
 
     /// Takes no part any more, and says nothing of it: another process has this node's name.
@@ -230,12 +238,7 @@ impl Gossiper {
         {
             self.swim.expire(entry.remove(), &mut effects);
         }
-        let (due, later) = mem::take(&mut self.suspicions)
-            .into_iter()
-            .partition(|(due, _)| *due <= now);
-        self.suspicions = later;
-        let due: Vec<(Duration, Suspicion)> = due;
-        for (_, suspicion) in due {
+        for (_, suspicion) in self.suspicions.extract_if(.., |(due, _)| *due <= now) {
             self.swim.condemn(&suspicion, &mut effects);
         }
         self.conclude(None, effects, now, actions);
@@ -261,11 +264,8 @@ impl Gossiper {
         let timer = self.timers.first_key_value().map(|((due, _), _)| *due);
         let suspicion = self.suspicions.iter().map(|(due, _)| *due).min();
         let telling = (!self.news.is_empty()).then_some(self.next_telling);
-        [timer, suspicion, telling, Some(self.next_question)]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(self.next_question)
+        let others = [timer, suspicion, telling].into_iter().flatten();
+        others.fold(self.next_question, Duration::min)
     }
 
     fn conclude(
@@ -275,9 +275,7 @@ impl Gossiper {
         now: Duration,
         actions: &mut Actions,
     ) {
-        for (to, packet) in effects.packets {
-            actions.datagrams.push((to, swim_message(&packet)));
-        }
+        actions.send(effects.packets);
         for (timer, after) in effects.timers {
             self.timers_set += 1;
             self.timers.insert((now + after, self.timers_set), timer);
@@ -351,10 +349,9 @@ impl Gossiper {
         }
     }
 
-    fn tell_of_me(&self, actions: &mut Actions) {
-        let me = foca::Member::alive(self.me().clone());
+    fn tell_audience(&self, member: &foca::Member<Member>, actions: &mut Actions) {
         for node in self.audience() {
-            tell(&node, [&me].into_iter(), actions);
+            tell(&node, [member].into_iter(), actions);
         }
     }
 
@@ -367,13 +364,7 @@ impl Gossiper {
     }
 
     /// Tells everything to who knows something else, but not all the time.
-    fn answer(
-        &mut self,
-        from: &NodeId,
-        digest: u64,
-        now: Duration,
-        actions: &mut Actions,
-    ) -> Result<(), Unreadable> {
+    fn answer(&mut self, from: &NodeId, digest: u64, now: Duration, actions: &mut Actions) {
         let is_early = self
             .answered
             .get(from)
@@ -383,7 +374,6 @@ impl Gossiper {
             let me = foca::Member::alive(self.me().clone());
             tell(from, self.swim.known().values().chain([&me]), actions);
         }
-        Ok(())
     }
 }
 
@@ -407,10 +397,6 @@ fn tell<'a>(
     if message.len() > 1 {
         actions.messages.push((to.clone(), message.into()));
     }
-}
-
-fn swim_message(packet: &[u8]) -> Bytes {
-    [&[SWIM], packet].concat().into()
 }
 
 fn choice(chosen: bool) -> Bytes {

@@ -17,7 +17,7 @@ mod swim;
 pub(crate) use driver::{Membership, gossip};
 pub(crate) use member::Facts;
 pub(crate) use neighbours::MESH;
-pub(crate) use roster::{Known, Roster};
+pub(crate) use roster::Roster;
 
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,12 @@
 //! random graph, in which news is everywhere after a few steps. Beside those to the nodes that are most
 //! likely to be called: some of this region, and some of the primary's.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::Hasher};
 
 use fly_rpc_transport::{NodeId, Region};
 
 use super::member::Member;
+use crate::fnv::Fnv;
 
 /// The connections that a node keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,10 +67,11 @@ impl Neighbours {
 
 /// FNV-1a of both names, mixed: as good as a number drawn for this pair, and the same each time.
 fn affinity(me: &NodeId, other: &NodeId) -> u64 {
-    let bytes = me.as_str().bytes().chain([0]).chain(other.as_str().bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mut hash = Fnv::default();
+    for part in [me.as_str(), "\0", other.as_str()] {
+        hash.write(part.as_bytes());
+    }
+    let hash = hash.finish();
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ (mixed >> 29)
 }

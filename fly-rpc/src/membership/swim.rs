@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::Hasher,
     num::{NonZeroU8, NonZeroUsize},
     time::Duration,
 };
@@ -18,6 +19,7 @@ use super::{
     member::{Member, Unreadable, array},
     packet::{self, PacketCodec},
 };
+use crate::fnv::Fnv;
 
 /// One node's view of who is alive.
 pub(super) struct Swim {
@@ -271,9 +273,9 @@ pub(super) struct Suspicion {
 fn hash(member: &foca::Member<Member>) -> u64 {
     let mut record = Vec::new();
     packet::write(member, &mut record);
-    record.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mut hash = Fnv::default();
+    hash.write(&record);
+    hash.finish()
 }
 
 fn config(members: usize) -> Config {

@@ -120,18 +120,20 @@ impl Dials {
             let attempts = keeper.attempts().now();
             attempts.ended > 0 && !attempts.connected
         };
-        lock(&self.neighbours).get(node).is_some_and(fails)
-            || self.lock().values().any(|dial| {
-                dial.keeper.as_ref().is_some_and(fails)
-                    && dial.who().is_some_and(|(who, _)| who == *node)
-            })
+        self.has_keeper(node, fails)
     }
 
     /// True if a connection to `node` is kept for its own sake.
     pub(crate) fn keeps(&self, node: &NodeId) -> bool {
-        lock(&self.neighbours).contains_key(node)
+        self.has_keeper(node, |_| true)
+    }
+
+    /// True if somebody keeps a connection to `node`, of whom this holds.
+    fn has_keeper(&self, node: &NodeId, holds: impl Fn(&Keeper) -> bool) -> bool {
+        lock(&self.neighbours).get(node).is_some_and(&holds)
             || self.lock().values().any(|dial| {
-                dial.keeper.is_some() && dial.who().is_some_and(|(who, _)| who == *node)
+                dial.keeper.as_ref().is_some_and(&holds)
+                    && dial.who().is_some_and(|(who, _)| who == *node)
             })
     }
 
@@ -205,7 +207,6 @@ impl Dials {
     /// Dials at once what may lead to a wanted node.
     pub(crate) fn hurry(&self, wanted: impl Fn(&NodeId, &Region) -> bool) {
         for dial in self.lock().values() {
-            // A malformed region is one that discovery does not know.
             let may_lead_there = dial
                 .expected
                 .as_ref()

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use fly_rpc_transport::{Catalogue, DialError, Endpoint, Limits, Link, Links, NodeId, Region};
@@ -151,8 +151,8 @@ impl Inner {
         self.reach.reach(&self.endpoint, node, address)
     }
 
-    /// What the clock on the wall says.
-    pub(crate) fn time_of_day(&self) -> SystemTime {
+    /// What the clock on the wall says, in microseconds since 1970.
+    pub(crate) fn time_of_day(&self) -> u64 {
         self.platform.time_of_day()
     }
 

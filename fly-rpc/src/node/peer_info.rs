@@ -105,6 +105,31 @@ pub struct FunctionInfo {
     pub fingerprint: Fingerprint,
 }
 
+impl PeerInfo {
+    /// One that is known and not connected, with its region and where it believes the primary to be.
+    fn unconnected(
+        id: NodeId,
+        (region, primary): (Region, Region),
+        address: SocketAddr,
+        state: PeerState,
+    ) -> Self {
+        Self {
+            id,
+            region,
+            primary_region: primary,
+            primary_epoch: 0,
+            address,
+            state,
+            round_trip: None,
+            latency: None,
+            breaker: BreakerState::Closed,
+            requests_sent: 0,
+            build: String::new(),
+            functions: Vec::new(),
+        }
+    }
+}
+
 pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
     let links = inner.links();
     let now = inner.now();
@@ -134,20 +159,13 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
         if connected.contains(&id) || peers.iter().any(|peer| peer.id == id) {
             continue;
         }
-        peers.push(PeerInfo {
+        let regions = (region.clone(), region);
+        peers.push(PeerInfo::unconnected(
             id,
-            primary_region: region.clone(),
-            primary_epoch: 0,
-            region,
+            regions,
             address,
-            state: PeerState::Connecting,
-            round_trip: None,
-            latency: None,
-            breaker: BreakerState::Closed,
-            requests_sent: 0,
-            build: String::new(),
-            functions: Vec::new(),
-        });
+            PeerState::Connecting,
+        ));
     }
     let listed: HashSet<NodeId> = peers.iter().map(|peer| peer.id.clone()).collect();
     for (id, known) in inner
@@ -159,24 +177,17 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
         let Some(address) = facts.address else {
             continue;
         };
-        peers.push(PeerInfo {
-            id: id.clone(),
-            region: facts.region.clone(),
-            primary_region: facts.primary.clone(),
-            primary_epoch: 0,
+        let state = match facts.draining {
+            true => PeerState::Draining,
+            false => PeerState::Known,
+        };
+        let (region, primary) = (facts.region.clone(), facts.primary.clone());
+        peers.push(PeerInfo::unconnected(
+            id.clone(),
+            (region, primary),
             address,
-            state: if facts.draining {
-                PeerState::Draining
-            } else {
-                PeerState::Known
-            },
-            round_trip: None,
-            latency: None,
-            breaker: BreakerState::Closed,
-            requests_sent: 0,
-            build: String::new(),
-            functions: Vec::new(),
-        });
+            state,
+        ));
     }
     peers.sort_by(|a, b| a.id.cmp(&b.id));
     peers

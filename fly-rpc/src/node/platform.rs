@@ -57,11 +57,14 @@ impl Platform {
         }
     }
 
-    pub(super) fn time_of_day(&self) -> SystemTime {
-        match self {
+    /// What the clock on the wall says, in microseconds since 1970.
+    pub(super) fn time_of_day(&self) -> u64 {
+        let now = match self {
             Self::Machine => SystemTime::now(),
             #[cfg(feature = "sim")]
             Self::Simulated(host) => host.time_of_day(),
-        }
+        };
+        let since = now.duration_since(SystemTime::UNIX_EPOCH);
+        u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
     }
 }

@@ -197,7 +197,9 @@ impl NodeBuilder {
             protocol: PROTOCOL_VERSIONS,
             cluster: who.cluster.clone(),
             node: who.id.clone(),
-            incarnation: incarnation(self.platform.time_of_day()),
+            // The clock of one machine rarely runs backwards by more than a restart takes; if it
+            // does, the connection that is alive wins.
+            incarnation: self.platform.time_of_day(),
             region: who.region.clone(),
             view: View::configured(&who.primary),
             build: self.build.clone(),
@@ -327,15 +329,6 @@ fn facts(hello: &Hello) -> Facts {
         draining: hello.draining,
         rest: Box::default(),
     }
-}
-
-/// Which life of the node this is. The clock of one machine rarely runs backwards by more than a
-/// restart takes; if it does, the connection that is alive wins.
-fn incarnation(now: SystemTime) -> u64 {
-    let since = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn executable() -> Option<String> {

@@ -6,6 +6,8 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::fnv::Fnv;
+
 /// Hashes a `TypeId` as it is.
 pub(super) type AsItIs = BuildHasherDefault<Taken>;
 /// Hashes a short text.
@@ -29,28 +31,6 @@ impl Hasher for Taken {
         let mut hasher = Fnv::default();
         hasher.write(bytes);
         self.0 ^= hasher.finish();
-    }
-}
-
-/// FNV-1a of 64 bits.
-#[derive(Debug)]
-pub(super) struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
     }
 }
 
@@ -84,19 +64,5 @@ mod tests {
         assert_eq!(numbers.0, 1);
         let hash = |id: TypeId| AsItIs::default().hash_one(id);
         assert_ne!(hash(TypeId::of::<String>()), hash(TypeId::of::<u8>()));
-    }
-
-    #[test]
-    fn texts_hash_as_the_definition_says() {
-        // Test vectors of draft-eastlake-fnv.
-        for (text, hash) in [
-            ("", 0xcbf2_9ce4_8422_2325),
-            ("a", 0xaf63_dc4c_8601_ec8c),
-            ("foobar", 0x8594_4171_f739_67e8),
-        ] {
-            let mut hasher = Fnv::default();
-            hasher.write(text.as_bytes());
-            assert_eq!(hasher.finish(), hash, "{text}");
-        }
     }
 }

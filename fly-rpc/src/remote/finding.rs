@@ -141,9 +141,10 @@ impl RemoteCall<'_> {
                 &inner.scene(resort),
                 || self.chance().number(),
             );
-            let is_nobody_s = routes.has_nobody(self.place, target, &here)
-                && !self.may_be_connected(&links, target);
-            if choice.is_some() || !is_nobody_s {
+            if choice.is_some()
+                || !routes.has_nobody(self.place, target, &here)
+                || self.may_be_connected(&links, target)
+            {
                 return choice.filter(|link| is_fresh(link, tried)).cloned();
             }
         }
