@@ -50,8 +50,8 @@ pub(crate) async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
         tokio::spawn(async move {
             let reactor = Reactor::start(&Handle::current());
             let (hello, config) = (inner.hello(), inner.server_of_one(address.ip()));
-            let (limits, counters) = (inner.limits(), inner.counters());
-            let shaken = handshake::accept(incoming, &reactor, config, &hello, limits, counters);
+            let counters = inner.counters();
+            let shaken = handshake::accept(incoming, &reactor, config, inner.ours(&hello));
             let link = match shaken.await {
                 Ok(introduction) => inner.join(introduction, reactor),
                 Err(error) => return counters.refusals.failed(address, &error),

@@ -10,8 +10,8 @@ use crate::{
     counters::Counters,
     limits::Limits,
     wire::{
-        Assembler, Catalogue, Frame, FrameError, FrameKind, Hello, HelloError, Malformed, Reader,
-        View, begin_frame, finish_frame, put_varint,
+        Assembler, Catalogue, Frame, FrameError, FrameKind, Greeting, HelloError, Malformed,
+        Reader, View, begin_frame, finish_frame, put_varint,
     },
 };
 
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Control {
     /// The catalogue is now this one.
-    Catalogue(Catalogue),
+    Catalogue(Arc<Catalogue>),
     /// No new calls, please; so many were accepted so far. What is in flight is still answered.
     Draining { accepted: u64 },
     /// Move your calls to the other connection between us.
@@ -57,7 +57,7 @@ impl Control {
     pub(crate) fn decode(frame: Frame) -> Result<Option<Self>, Malformed> {
         let number = |body: Bytes| Reader::new(body).varint();
         Ok(Some(match frame.kind {
-            Some(FrameKind::Catalogue) => Self::Catalogue(Catalogue::decode(frame.body)?),
+            Some(FrameKind::Catalogue) => Self::Catalogue(Arc::new(Catalogue::decode(frame.body)?)),
             Some(FrameKind::Draining) => Self::Draining {
                 accepted: number(frame.body)?,
             },
@@ -107,6 +107,8 @@ pub(crate) enum ControlError {
     Hello(#[from] HelloError),
     #[error("the first message is not a hello")]
     NoHello,
+    #[error("the catalogue that was asked for does not come")]
+    NoCatalogue,
 }
 
 impl ControlReader {
@@ -125,12 +127,20 @@ impl ControlReader {
     }
 
     /// The peer's hello, which must come first.
-    pub(crate) async fn hello(&mut self) -> Result<Hello, ControlError> {
+    pub(crate) async fn hello(&mut self) -> Result<Greeting, ControlError> {
         let frame = self.frame().await?;
         if frame.kind != Some(FrameKind::Hello) {
             return Err(ControlError::NoHello);
         }
-        Ok(Hello::decode(frame.body)?)
+        Ok(Greeting::decode(frame.body)?)
+    }
+
+    /// The catalogue that the peer was asked for, which must come next.
+    pub(crate) async fn catalogue(&mut self) -> Result<Arc<Catalogue>, ControlError> {
+        match self.next().await? {
+            Control::Catalogue(catalogue) => Ok(catalogue),
+            _ => Err(ControlError::NoCatalogue),
+        }
     }
 
     /// The next message that this build understands.
@@ -218,10 +228,10 @@ pub(crate) fn control_writer(mut stream: SendStream) -> (ControlSender, impl Fut
 }
 
 /// The frame of a hello.
-pub(crate) fn hello_frame(hello: &Hello) -> BytesMut {
+pub(crate) fn hello_frame(greeting: &Greeting) -> BytesMut {
     let mut out = BytesMut::new();
     let start = begin_frame(&mut out, FrameKind::Hello);
-    out.extend_from_slice(&hello.encode());
+    out.extend_from_slice(&greeting.encode());
     finish_frame(&mut out, start, 0);
     out
 }

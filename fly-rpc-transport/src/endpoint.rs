@@ -14,9 +14,10 @@ use tokio::{runtime::Handle, time::MissedTickBehavior};
 
 use crate::{
     accept,
+    catalogues::Catalogues,
     close::CloseCode,
     counters::Counters,
-    handshake::{self, DialError},
+    handshake::{self, DialError, Ours},
     identity::{Identity, KeptReason},
     limits::Limits,
     link::{Introduction, Link},
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     service: Arc<dyn Service>,
     peers: Arc<Peers>,
     counters: Arc<Counters>,
+    catalogues: Arc<Catalogues>,
     dials: AtomicU64,
     looks: AtomicU64,
     draining: AtomicBool,
@@ -101,9 +103,11 @@ impl Endpoint {
             socket,
             randomness,
             identity,
-            hello,
+            mut hello,
             limits,
         } = config;
+        let catalogues = Arc::<Catalogues>::default();
+        hello.catalogue = catalogues.keep(hello.catalogue);
         let server = quic::server(&identity, &limits);
         #[cfg(feature = "sim")]
         let server = quic::predictable(server, &randomness);
@@ -119,6 +123,7 @@ impl Endpoint {
             service,
             peers: Arc::default(),
             counters: Arc::default(),
+            catalogues,
             dials: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             draining: AtomicBool::new(false),
@@ -181,6 +186,8 @@ impl Endpoint {
             .filter(|_| !inner.is_draining())
             .ok_or(DialError::Stopped)?;
         let number = inner.dials.fetch_add(1, Ordering::Relaxed) + 1;
+        let said = expected.as_ref();
+        let said = said.and_then(|node| inner.service.said_of(node));
         let config = quic::client(&inner.identity, expected, &inner.limits, address.ip());
         let mut hello = self.hello();
         hello.dial = number;
@@ -190,9 +197,8 @@ impl Endpoint {
             &reactor,
             config,
             address,
-            &hello,
-            &inner.limits,
-            &inner.counters,
+            inner.ours(&hello),
+            said.as_ref(),
         )
         .await;
         Ok(inner.join(dialled?, reactor))
@@ -240,10 +246,16 @@ impl Endpoint {
 
     /// Tells every peer, present and future, what this node serves from now on.
     pub fn set_catalogue(&self, catalogue: Catalogue) {
-        write(&self.inner.hello).catalogue = Arc::new(catalogue.clone());
+        let catalogue = self.inner.catalogues.keep(Arc::new(catalogue));
+        write(&self.inner.hello).catalogue = Arc::clone(&catalogue);
         for link in self.inner.peers.all() {
             link.announce_catalogue(&catalogue);
         }
+    }
+
+    /// The catalogue with this digest, if this node or a peer of it serves that one.
+    pub fn catalogue(&self, digest: &[u8; 16]) -> Option<Arc<Catalogue>> {
+        self.inner.catalogues.find(digest)
     }
 
     /// Tells every peer, present and future, this node's view, and whoever waits for
@@ -333,6 +345,16 @@ impl Inner {
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// What this node brings to a handshake in which it says this hello.
+    pub(crate) fn ours<'a>(&'a self, hello: &'a Hello) -> Ours<'a> {
+        Ours {
+            hello,
+            limits: &self.limits,
+            counters: &self.counters,
+            catalogues: &self.catalogues,
+        }
     }
 
     /// What one connection is accepted with.

@@ -6,24 +6,27 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use bytes::BytesMut;
 use quinn::{
-    ClientConfig, Connecting, Connection, ConnectionError, Incoming, ServerConfig,
+    ClientConfig, Connecting, Connection, ConnectionError, Incoming, SendStream, ServerConfig,
     TransportErrorCode,
 };
 use tokio::time::timeout;
 
 use crate::{
+    catalogues::Catalogues,
     close::CloseCode,
-    control::{ControlError, ControlReader, hello_frame},
+    control::{Control, ControlError, ControlReader, hello_frame},
     counters::Counters,
     identity::{self, CertificateRefused, KeptReason},
     limits::Limits,
     link::Introduction,
     name::NodeId,
     reactor::Reactor,
+    service::Hearsay,
     tie_break::Standing,
     tls::SERVER_NAME,
-    wire::{Hello, HelloError},
+    wire::{Greeting, Hello, HelloError},
 };
 
 /// Why a dial made no link. Nothing was called.
@@ -112,15 +115,23 @@ impl DialError {
     }
 }
 
+/// What this node brings to a handshake.
+#[derive(Clone, Copy)]
+pub(crate) struct Ours<'a> {
+    pub(crate) hello: &'a Hello,
+    pub(crate) limits: &'a Limits,
+    pub(crate) counters: &'a Arc<Counters>,
+    pub(crate) catalogues: &'a Arc<Catalogues>,
+}
+
 /// Dials and introduces this node; `reactor` drives the connection.
 pub(crate) async fn dial(
     endpoint: &quinn::Endpoint,
     reactor: &Reactor,
     (config, refusal): (ClientConfig, KeptReason),
     address: SocketAddr,
-    hello: &Hello,
-    limits: &Limits,
-    counters: &Arc<Counters>,
+    ours: Ours<'_>,
+    said: Option<&Hearsay>,
 ) -> Result<Introduction, DialError> {
     let connecting = reactor
         .adopt(|| endpoint.connect_with(config, address, SERVER_NAME))
@@ -128,8 +139,12 @@ pub(crate) async fn dial(
             address,
             reason: error.to_string(),
         })?;
-    let met = meet(connecting, address, hello, limits, counters, true).await;
-    met.map_err(|error| named(error, &refusal, address))
+    let met = async {
+        let connection = handshake(connecting, address, ours.limits).await?;
+        let introduced = ours.introduce(&connection, said);
+        in_time(introduced, &connection, address, ours.limits).await
+    };
+    met.await.map_err(|error| named(error, &refusal, address))
 }
 
 /// Accepts a stranger's connection, which `reactor` drives; an error is for the log.
@@ -137,16 +152,18 @@ pub(crate) async fn accept(
     incoming: Incoming,
     reactor: &Reactor,
     (config, refusal): (Arc<ServerConfig>, KeptReason),
-    hello: &Hello,
-    limits: &Limits,
-    counters: &Arc<Counters>,
+    ours: Ours<'_>,
 ) -> Result<Introduction, DialError> {
     let address = incoming.remote_address();
     let connecting = reactor
         .adopt(|| incoming.accept_with(config))
         .map_err(|source| DialError::Handshake { address, source })?;
-    let met = meet(connecting, address, hello, limits, counters, false).await;
-    met.map_err(|error| named(error, &refusal, address))
+    let met = async {
+        let connection = handshake(connecting, address, ours.limits).await?;
+        let welcomed = ours.welcome(&connection);
+        in_time(welcomed, &connection, address, ours.limits).await
+    };
+    met.await.map_err(|error| named(error, &refusal, address))
 }
 
 /// An error with what the certificate's verifier knew of it.
@@ -172,25 +189,16 @@ async fn handshake(
         .map_err(|source| DialError::Handshake { address, source })
 }
 
-/// Shakes hands and exchanges hellos, each in its time; a connection on which the hellos fail is
-/// closed with the reason.
-async fn meet(
-    connecting: Connecting,
+/// The exchange of hellos, if it ends in time; a connection on which it fails is closed with the reason.
+async fn in_time(
+    hellos: impl Future<Output = Result<Introduction, Refusal>>,
+    connection: &Connection,
     address: SocketAddr,
-    hello: &Hello,
     limits: &Limits,
-    counters: &Arc<Counters>,
-    dialled: bool,
 ) -> Result<Introduction, DialError> {
-    let connection = handshake(connecting, address, limits).await?;
-    match timeout(
-        limits.hello_timeout,
-        introduce(&connection, hello, limits, counters, dialled),
-    )
-    .await
-    {
+    match timeout(limits.hello_timeout, hellos).await {
         Ok(Ok(introduction)) => Ok(introduction),
-        Ok(Err(refusal)) => Err(refusal.explain(&connection, address)),
+        Ok(Err(refusal)) => Err(refusal.explain(connection, address)),
         Err(_elapsed) => {
             connection.close(CloseCode::HelloTimeout.varint(), b"");
             Err(DialError::Slow {
@@ -201,53 +209,107 @@ async fn meet(
     }
 }
 
-/// The dialler opens the control stream and says hello at once; the other end answers when it has
-/// read it.
-async fn introduce(
-    connection: &Connection,
-    hello: &Hello,
-    limits: &Limits,
-    counters: &Arc<Counters>,
-    dialled: bool,
-) -> Result<Introduction, Refusal> {
-    let certified = certified_node(connection)?;
-    let (mut send, recv) = if dialled {
-        connection.open_bi().await?
-    } else {
-        connection.accept_bi().await?
-    };
-    if dialled {
-        send.write_chunk(hello_frame(hello).freeze())
-            .await
-            .map_err(|_| Refusal::Ended)?;
+impl Ours<'_> {
+    /// The dialler's part: it opens the control stream, says hello at once, and reads the answer.
+    async fn introduce(
+        self,
+        connection: &Connection,
+        said: Option<&Hearsay>,
+    ) -> Result<Introduction, Refusal> {
+        let certified = certified_node(connection)?;
+        let (mut send, recv) = connection.open_bi().await?;
+        let own = &self.hello.catalogue;
+        // Held until the answer has come, which may name any of them.
+        let known = self.catalogues.commonest(own);
+        let leaves_out = said.is_some_and(|said| said.catalogue == own.digest());
+        let greeting = Greeting {
+            known: known.iter().map(|known| known.digest()).collect(),
+            leaves_out,
+            ..self.hello.clone().into()
+        };
+        say(&mut send, hello_frame(&greeting)).await?;
+        let mut control = ControlReader::new(recv, self.limits).counting(self.counters);
+        let mut theirs = control.hello().await?;
+        check(self.hello, &theirs.hello, &certified)?;
+        // A build without digests took it for a node that serves nothing.
+        if leaves_out && (theirs.asks || theirs.known.is_empty()) {
+            say(&mut send, Control::Catalogue(Arc::clone(own)).encode()).await?;
+        }
+        if theirs.leaves_out {
+            let named = theirs.known.first();
+            let named = known
+                .into_iter()
+                .find(|known| Some(&known.digest()) == named);
+            theirs.hello.catalogue = named.ok_or_else(|| {
+                let reason = "it names a catalogue that it was not told of".into();
+                Refusal::Here(CloseCode::BadHello, reason)
+            })?;
+        }
+        let standing = Standing {
+            incarnation: theirs.hello.incarnation,
+            dialler: self.hello.node.clone(),
+            dial: self.hello.dial,
+        };
+        Ok(self.introduction(connection, send, control, theirs.hello, standing))
     }
-    let mut control = ControlReader::new(recv, limits).counting(counters);
-    let theirs = control.hello().await?;
-    check(hello, &theirs, &certified)?;
-    if !dialled {
-        send.write_chunk(hello_frame(hello).freeze())
-            .await
-            .map_err(|_| Refusal::Ended)?;
+
+    /// The other end's part: it answers when it has read the dialler's hello.
+    async fn welcome(self, connection: &Connection) -> Result<Introduction, Refusal> {
+        let certified = certified_node(connection)?;
+        let (mut send, recv) = connection.accept_bi().await?;
+        let mut control = ControlReader::new(recv, self.limits).counting(self.counters);
+        let mut theirs = control.hello().await?;
+        check(self.hello, &theirs.hello, &certified)?;
+        let served = match theirs.known.first() {
+            Some(digest) if theirs.leaves_out => self.catalogues.find(digest),
+            _ => Some(Arc::clone(&theirs.hello.catalogue)),
+        };
+        let own = self.hello.catalogue.digest();
+        let greeting = Greeting {
+            known: vec![own],
+            leaves_out: theirs.known.contains(&own),
+            asks: served.is_none(),
+            ..self.hello.clone().into()
+        };
+        say(&mut send, hello_frame(&greeting)).await?;
+        theirs.hello.catalogue = match served {
+            Some(catalogue) => catalogue,
+            None => control.catalogue().await?,
+        };
+        let standing = Standing {
+            incarnation: theirs.hello.incarnation,
+            dialler: theirs.hello.node.clone(),
+            dial: theirs.hello.dial,
+        };
+        Ok(self.introduction(connection, send, control, theirs.hello, standing))
     }
-    let standing = Standing {
-        incarnation: theirs.incarnation,
-        dialler: if dialled {
-            hello.node.clone()
-        } else {
-            theirs.node.clone()
-        },
-        dial: if dialled { hello.dial } else { theirs.dial },
-    };
-    Ok(Introduction {
-        connection: connection.clone(),
-        send,
-        control,
-        hello: theirs,
-        standing,
-        dialled,
-        told: hello.view.clone(),
-        counters: Arc::clone(counters),
-    })
+
+    fn introduction(
+        self,
+        connection: &Connection,
+        send: SendStream,
+        control: ControlReader,
+        mut hello: Hello,
+        standing: Standing,
+    ) -> Introduction {
+        hello.catalogue = self.catalogues.keep(hello.catalogue);
+        Introduction {
+            connection: connection.clone(),
+            send,
+            control,
+            dialled: standing.dialler == self.hello.node,
+            hello,
+            standing,
+            told: self.hello.view.clone(),
+            counters: Arc::clone(self.counters),
+            catalogues: Arc::clone(self.catalogues),
+        }
+    }
+}
+
+async fn say(stream: &mut SendStream, message: BytesMut) -> Result<(), Refusal> {
+    let said = stream.write_chunk(message.freeze()).await;
+    said.map_err(|_| Refusal::Ended)
 }
 
 fn certified_node(connection: &Connection) -> Result<NodeId, Refusal> {

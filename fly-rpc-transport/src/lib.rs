@@ -10,6 +10,7 @@
 
 mod accept;
 mod backoff;
+mod catalogues;
 mod close;
 mod congestion;
 mod control;
@@ -62,7 +63,7 @@ pub use links::Links;
 pub use name::{NameError, NodeId, Region};
 pub use randomness::Randomness;
 pub use refusals::Refusals;
-pub use service::{Served, Service};
+pub use service::{Hearsay, Served, Service};
 pub use socket::Socket;
 pub use tls::ALPN;
 pub use wire::{

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use self::outlook::Views;
 use crate::{
+    catalogues::Catalogues,
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
     counters::Counters,
@@ -48,6 +49,7 @@ pub struct Link {
     /// True if this node dialled.
     dialled: bool,
     catalogue: RwLock<Arc<Catalogue>>,
+    catalogues: Arc<Catalogues>,
     views: Views,
     limits: Arc<Limits>,
     counters: Arc<Counters>,
@@ -106,6 +108,7 @@ pub(crate) struct Introduction {
     /// The view that this node's hello told the peer.
     pub(crate) told: View,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) catalogues: Arc<Catalogues>,
 }
 
 impl Link {
@@ -130,10 +133,12 @@ impl Link {
             dialled,
             told: _,
             counters,
+            catalogues,
         } = introduction;
         let (sender, write_control) = control_writer(send);
         let link = Arc::new(Self {
             catalogue: RwLock::new(Arc::clone(&hello.catalogue)),
+            catalogues,
             views: Views::new(hello.view.clone()),
             peer_is_draining: AtomicBool::new(hello.draining),
             hello,
@@ -228,8 +233,9 @@ impl Link {
     }
 
     /// Tells the peer what this node serves from now on.
-    pub(crate) fn announce_catalogue(&self, catalogue: &Catalogue) {
-        self.control.send(&Control::Catalogue(catalogue.clone()));
+    pub(crate) fn announce_catalogue(&self, catalogue: &Arc<Catalogue>) {
+        self.control
+            .send(&Control::Catalogue(Arc::clone(catalogue)));
     }
 
     /// Waits until the peer has no calls left here, or the connection is gone.
@@ -290,7 +296,7 @@ impl Link {
         loop {
             match control.next().await {
                 Ok(Control::Catalogue(catalogue)) => {
-                    *write(&self.catalogue) = Arc::new(catalogue);
+                    *write(&self.catalogue) = self.catalogues.keep(catalogue);
                     on_news();
                 }
                 Ok(Control::Draining { accepted }) => {

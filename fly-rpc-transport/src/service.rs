@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     link::Link,
+    name::NodeId,
     wire::{Request, ResponseFrame},
 };
 
@@ -19,6 +20,19 @@ pub trait Service: Send + Sync + 'static {
     /// Hears what a peer tells of the cluster. Called on the task that reads the connection: it must
     /// not block. By default nobody listens.
     fn gossip(&self, _link: &Arc<Link>, _message: Bytes) {}
+
+    /// What is said of a node that is about to be dialled. By default, nothing.
+    fn said_of(&self, _node: &NodeId) -> Option<Hearsay> {
+        None
+    }
+}
+
+/// What is said of a node before it is met. If it is wrong, a round trip is lost and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hearsay {
+    /// The digest of the catalogue that it is said to serve: one of this node's own need not be told
+    /// to it.
+    pub catalogue: [u8; 16],
 }
 
 /// How a request is served.

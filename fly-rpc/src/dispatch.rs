@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use fly_rpc_transport::{Link, Request, ResponseFrame, Served, Service, Status};
+use fly_rpc_transport::{Hearsay, Link, NodeId, Request, ResponseFrame, Served, Service, Status};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -66,6 +66,14 @@ impl Service for Dispatch {
         if let Some(membership) = node.as_ref().and_then(|node| node.membership.as_ref()) {
             membership.hear(link.node(), message);
         }
+    }
+
+    fn said_of(&self, node: &NodeId) -> Option<Hearsay> {
+        let inner = self.node.get().and_then(Weak::upgrade)?;
+        let roster = inner.roster();
+        roster.get(node).map(|known| Hearsay {
+            catalogue: known.facts().catalogue,
+        })
     }
 
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served {

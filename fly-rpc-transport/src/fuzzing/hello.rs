@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Input;
 use crate::{
     control::Control,
-    wire::{Catalogue, Frame, FrameKind, Hello, LENGTH},
+    wire::{Catalogue, Frame, FrameKind, Greeting, LENGTH},
 };
 
 /// The kind of a control message, then its body.
@@ -38,15 +38,18 @@ pub fn hello(data: &[u8]) {
 }
 
 fn greeting(body: Bytes) {
-    let hello = match Hello::decode(body) {
-        Ok(hello) => hello,
+    let greeting = match Greeting::decode(body) {
+        Ok(greeting) => greeting,
         Err(error) => return readable(&error),
     };
+    let hello = &greeting.hello;
     served(&hello.catalogue);
     // Long texts are cut when they are written, so it is the second writing that must not differ.
-    let written = hello.encode();
-    let again = Hello::decode(written.clone().freeze()).expect("what was written is read");
+    let written = greeting.encode();
+    let again = Greeting::decode(written.clone().freeze()).expect("what was written is read");
     assert_eq!(again.encode(), written);
+    assert_eq!((&again.known, again.asks), (&greeting.known, greeting.asks));
+    let again = again.hello;
     assert_eq!((&again.node, &again.region), (&hello.node, &hello.region));
     assert!(hello.node.is_well_formed() && hello.region.is_well_formed());
 }

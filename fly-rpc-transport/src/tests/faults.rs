@@ -14,7 +14,7 @@ use super::fixture::{Fixture, hello, reached, send, soon, until};
 use crate::{
     CloseCode, Endpoint, Keeper, Link, NodeId, Request, RequestHead, Served, Service, Status,
     control::Control,
-    wire::{Catalogue, Hello, Reader, put_bytes, put_varint},
+    wire::{Catalogue, Greeting, Reader, put_bytes, put_varint},
 };
 
 /// The link to the one peer that takes calls.
@@ -46,7 +46,7 @@ fn a_catalogue_is_read_in_linear_time_whatever_its_order() {
 
 #[test]
 fn a_hello_that_names_no_message_size_sets_no_limit() {
-    let mut sections = Reader::new(hello("x").encode().freeze());
+    let mut sections = Reader::new(Greeting::from(hello("x")).encode().freeze());
     let mut without = BytesMut::new();
     while !sections.is_empty() {
         let number = sections.varint().expect("sound");
@@ -56,8 +56,8 @@ fn a_hello_that_names_no_message_size_sets_no_limit() {
             put_bytes(&mut without, &section);
         }
     }
-    let decoded = Hello::decode(without.freeze()).expect("the section is optional");
-    assert_eq!(decoded.message_size, u64::MAX);
+    let decoded = Greeting::decode(without.freeze()).expect("the section is optional");
+    assert_eq!(decoded.hello.message_size, u64::MAX);
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ impl Raw {
 
     /// Introduces itself with this hello and returns the control stream.
     pub(super) async fn introduce_as(&self, hello: &Hello) -> (SendStream, ControlReader) {
-        let (send, recv) = self.say(&hello_frame(hello)).await;
+        let (send, recv) = self.say(&hello_frame(&hello.clone().into())).await;
         let mut control = ControlReader::new(recv, &Limits::default());
         control.hello().await.expect("answered");
         (send, control)

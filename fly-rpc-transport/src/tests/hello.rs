@@ -177,7 +177,7 @@ async fn a_member_that_says_nothing_is_cut_off() {
     let silent = fixture.raw("b", &a).await;
     assert_eq!(silent.closed().await, CloseCode::HelloTimeout as u64);
     let half = fixture.raw("c", &a).await;
-    let _streams = half.say(&hello_frame(&hello("c"))[..40]).await;
+    let _streams = half.say(&hello_frame(&hello("c").into())[..40]).await;
     assert_eq!(half.closed().await, CloseCode::HelloTimeout as u64);
     assert!(a.links().is_empty());
 }

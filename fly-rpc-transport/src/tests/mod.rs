@@ -1,6 +1,7 @@
 //! Whole endpoints over real QUIC on loopback, against honest and dishonest peers.
 
 mod crowd;
+mod digests;
 mod faults;
 mod fixture;
 mod gossip;

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
-    Assembler, Catalogue, Frame, FrameKind, Hello, Offer, Request, RequestHead, Response,
+    Assembler, Catalogue, Frame, FrameKind, Greeting, Hello, Offer, Request, RequestHead, Response,
     ResponseFrame, Status, View, cancel_frame,
 };
 use crate::control::{Control, hello_frame};
@@ -189,9 +189,9 @@ fn a_hello_of_a_build_without_epochs_says_a_region_and_no_more() {
         ..hello().view
     };
     let old = Hello { view, ..hello() };
-    let bytes = old.encode();
-    assert_eq!(bytes.len() + 4, hello().encode().len());
-    assert_eq!(Hello::decode(bytes.freeze()), Ok(old));
+    let bytes = Greeting::from(old.clone()).encode();
+    assert_eq!(bytes.len() + 4, Greeting::from(hello()).encode().len());
+    assert_eq!(Greeting::decode(bytes.freeze()), Ok(old.into()));
 }
 
 #[test]
@@ -204,10 +204,10 @@ fn fields_behind_those_of_a_view_are_skipped() {
     view.put_mark(&mut mark);
     mark.put_u8(9);
     let section = [&[14, mark.len() as u8], &mark[..]].concat();
-    let mut hello_bytes = hello().encode();
+    let mut hello_bytes = Greeting::from(hello()).encode();
     hello_bytes.truncate(hello_bytes.len() - 4);
     hello_bytes.put_slice(&section);
-    assert_eq!(Hello::decode(hello_bytes.freeze()), Ok(hello()));
+    assert_eq!(Greeting::decode(hello_bytes.freeze()), Ok(hello().into()));
 }
 
 #[test]
@@ -229,16 +229,34 @@ fn a_cancel_is_as_documented() {
 
 #[test]
 fn a_hello_is_as_documented_and_comes_back() {
-    check("hello", &hello_frame(&hello()));
+    check("hello", &hello_frame(&hello().into()));
     assert_eq!(
-        Hello::decode(decode(&hello_frame(&hello())).body),
-        Ok(hello())
+        Greeting::decode(decode(&hello_frame(&hello().into())).body),
+        Ok(hello().into())
     );
 }
 
 #[test]
+fn a_hello_by_digest_is_as_documented_and_comes_back_without_the_catalogue() {
+    let by_digest = Greeting {
+        known: vec![hello().catalogue.digest(), [0xee; 16]],
+        leaves_out: true,
+        asks: true,
+        ..hello().into()
+    };
+    check("hello by digest", &hello_frame(&by_digest));
+    let decoded = Greeting::decode(by_digest.encode().freeze()).expect("sound");
+    assert!(decoded.hello.catalogue.is_empty());
+    let hello = Hello {
+        catalogue: hello().catalogue,
+        ..decoded.hello.clone()
+    };
+    assert_eq!(Greeting { hello, ..decoded }, by_digest);
+}
+
+#[test]
 fn control_messages_are_as_documented_and_come_back() {
-    let catalogue = Catalogue::clone(&hello().catalogue);
+    let catalogue = hello().catalogue;
     for (name, control) in [
         ("catalogue", Control::Catalogue(catalogue)),
         ("draining", Control::Draining { accepted: 300 }),
@@ -259,20 +277,20 @@ fn control_messages_are_as_documented_and_come_back() {
 
 #[test]
 fn sections_and_fields_of_a_newer_hello_are_skipped() {
-    let mut newer = hello().encode();
+    let mut newer = Greeting::from(hello()).encode();
     newer.put_slice(&[0x7f, 3, 1, 2, 3]);
-    assert_eq!(Hello::decode(newer.freeze()), Ok(hello()));
+    assert_eq!(Greeting::decode(newer.freeze()), Ok(hello().into()));
 }
 
 #[test]
 fn a_hello_that_repeats_or_lacks_a_section_is_refused() {
-    let whole = hello().encode();
+    let whole = Greeting::from(hello()).encode();
     let mut twice = whole.clone();
     twice.put_slice(&[2, 1, b'x']);
-    assert!(Hello::decode(twice.freeze()).is_err());
+    assert!(Greeting::decode(twice.freeze()).is_err());
     // Sections stand in the order of their numbers; without the first it cannot be read.
-    assert!(Hello::decode(whole.freeze().slice(4..)).is_err());
-    assert!(Hello::decode(Bytes::new()).is_err());
+    assert!(Greeting::decode(whole.freeze().slice(4..)).is_err());
+    assert!(Greeting::decode(Bytes::new()).is_err());
 }
 
 #[test]
@@ -281,7 +299,7 @@ fn a_hello_of_another_protocol_says_which() {
         protocol: 2..=9,
         ..hello()
     };
-    let error = Hello::decode(newer.encode().freeze())
+    let error = Greeting::decode(Greeting::from(newer).encode().freeze())
         .expect_err("no version in common")
         .to_string();
     assert!(error.contains("2–9") && error.contains("1–1"), "{error}");
@@ -295,7 +313,7 @@ fn read_anything(bytes: &[u8]) {
         let _ = match frame.kind {
             Some(FrameKind::Request) => Request::decode(frame.body).map(drop).map_err(drop),
             Some(FrameKind::Response) => Response::decode(frame.body).map(drop).map_err(drop),
-            Some(FrameKind::Hello) => Hello::decode(frame.body).map(drop).map_err(drop),
+            Some(FrameKind::Hello) => Greeting::decode(frame.body).map(drop).map_err(drop),
             _ => Control::decode(frame).map(drop).map_err(drop),
         };
     }
@@ -311,7 +329,13 @@ fn every_prefix_and_every_flipped_bit_of_a_message_ends_in_a_message_or_an_error
         response(),
         refusal(),
         cancel(),
-        hello_frame(&hello()),
+        hello_frame(&hello().into()),
+        hello_frame(&Greeting {
+            known: vec![[0xee; 16]; 2],
+            leaves_out: true,
+            asks: true,
+            ..hello().into()
+        }),
     ] {
         for cut in 0..message.len() {
             read_anything(&message[..cut]);

@@ -4,17 +4,11 @@
 //! a list of sections, each with a number and a length. A section that is not known is skipped;
 //! bytes behind what is known of a section are skipped; nothing is ever decoded as a bare struct.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    ops::RangeInclusive,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::HashMap, net::SocketAddr, ops::RangeInclusive, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use sha2::{Digest, Sha256};
 
-use super::{Malformed, Reader, View, put_bytes, put_varint};
+use super::{Catalogue, Malformed, Reader, View, catalogue::clip, put_bytes, put_varint};
 use crate::name::{NodeId, Region};
 
 /// What a node tells each peer first.
@@ -47,131 +41,77 @@ pub struct Hello {
     pub catalogue: Arc<Catalogue>,
 }
 
-/// One function that a node serves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Offer {
-    /// The function's name.
-    pub name: String,
-    /// The function's version.
-    pub version: u32,
-    /// Fingerprint of its contract.
-    pub fingerprint: [u8; 16],
-    /// The contract for people.
-    pub contract: String,
+/// A hello as it travels: with the sender's catalogue, or, to who knows it, with its digest alone
+/// (PROTOCOL.md, *Catalogues by digest*).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Greeting {
+    /// What it says. If the catalogue is left out, this one has none.
+    pub(crate) hello: Hello,
+    /// Digests of catalogues that the sender knows, its own first. None from a build that knows
+    /// nothing of digests.
+    pub(crate) known: Vec<[u8; 16]>,
+    /// True if the catalogue is left out: it is the first of `known`.
+    pub(crate) leaves_out: bool,
+    /// True if the sender does not know the catalogue that it was told the digest of, and waits for it.
+    pub(crate) asks: bool,
 }
 
-/// Everything that a node serves, by name and version.
-#[derive(Clone, Debug, Default)]
-pub struct Catalogue {
-    by_name: HashMap<String, Vec<Offer>>,
-    digest: OnceLock<[u8; 16]>,
-}
-
-impl Catalogue {
-    /// A catalogue of these offers. Of two with one identity the first counts.
-    pub fn new(offers: impl IntoIterator<Item = Offer>) -> Self {
-        let mut by_name: HashMap<String, Vec<Offer>> = HashMap::new();
-        for offer in offers {
-            by_name.entry(offer.name.clone()).or_default().push(offer);
-        }
-        for versions in by_name.values_mut() {
-            // Stable: the first of equals stays first, and is the one that stays.
-            versions.sort_by_key(|offer| offer.version);
-            versions.dedup_by_key(|offer| offer.version);
-        }
-        Self {
-            by_name,
-            digest: OnceLock::new(),
-        }
-    }
-
-    /// What tells catalogues apart: the first half of the SHA-256 of what travels of this one.
-    pub fn digest(&self) -> [u8; 16] {
-        *self.digest.get_or_init(|| {
-            let whole: [u8; 32] = Sha256::digest(self.encode()).into();
-            let (half, _) = whole.split_first_chunk().expect("32 bytes have 16");
-            *half
-        })
-    }
-
-    /// The offer with this identity.
-    pub fn find(&self, name: &str, version: u32) -> Option<&Offer> {
-        let versions = self.by_name.get(name)?;
-        versions
-            .binary_search_by_key(&version, |offer| offer.version)
-            .ok()
-            .map(|place| &versions[place])
-    }
-
-    /// All versions of one name, ascending.
-    pub fn versions(&self, name: &str) -> &[Offer] {
-        self.by_name.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    /// All offers, in no order.
-    pub fn offers(&self) -> impl Iterator<Item = &Offer> {
-        self.by_name.values().flatten()
-    }
-
-    /// The number of offers.
-    pub fn len(&self) -> usize {
-        self.by_name.values().map(Vec::len).sum()
-    }
-
-    /// True if nothing is served.
-    pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
-    }
-
-    /// Offers one after another, each with its own length so that later fields can be skipped;
-    /// sorted, so that equal catalogues are equal bytes.
-    pub(crate) fn encode(&self) -> BytesMut {
-        let mut offers: Vec<&Offer> = self.offers().collect();
-        offers.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
-        let mut out = BytesMut::new();
-        let mut record = BytesMut::new();
-        for offer in offers {
-            record.clear();
-            put_bytes(&mut record, offer.name.as_bytes());
-            put_varint(&mut record, u64::from(offer.version));
-            record.put_slice(&offer.fingerprint);
-            put_bytes(&mut record, clip(&offer.contract).as_bytes());
-            put_bytes(&mut out, &record);
-        }
-        out
-    }
-
-    pub(crate) fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes);
-        let mut offers = Vec::new();
-        while !reader.is_empty() {
-            let mut record = Reader::new(reader.bytes()?);
-            let name = record.text()?;
-            if name.is_empty() || name.len() > NAME {
-                return Err(Malformed("function name: not 1 to 128 bytes"));
-            }
-            offers.push(Offer {
-                name,
-                version: record.varint_u32()?,
-                fingerprint: record.array()?,
-                contract: record.text()?,
-            });
-        }
-        Ok(Self::new(offers))
-    }
-}
-
-impl PartialEq for Catalogue {
-    fn eq(&self, other: &Self) -> bool {
-        self.by_name == other.by_name
-    }
-}
-
-impl Eq for Catalogue {}
-
-impl Hello {
+impl Greeting {
     pub(crate) fn encode(&self) -> BytesMut {
         let mut sections = Sections(BytesMut::new());
+        self.hello.put(&mut sections, !self.leaves_out);
+        if !self.known.is_empty() {
+            sections.put(KNOWN, |out| out.put_slice(self.known.as_flattened()));
+        }
+        if self.asks {
+            sections.put(ASKS, |_| ());
+        }
+        sections.0
+    }
+
+    pub(crate) fn decode(bytes: Bytes) -> Result<Self, HelloError> {
+        let mut sections = HashMap::new();
+        let mut reader = Reader::new(bytes);
+        while !reader.is_empty() {
+            let number = reader.varint()?;
+            let section = reader.bytes()?;
+            if sections.insert(number, section).is_some() {
+                return Err(HelloError::Repeated(number));
+            }
+        }
+        let mut hello = Hello::take(&mut sections)?;
+        let catalogue = sections.remove(&CATALOGUE);
+        let known = sections.remove(&KNOWN).unwrap_or_default();
+        // What is shorter than a digest, at the end, is none.
+        let known: Vec<[u8; 16]> = known.as_chunks().0.iter().copied().take(DIGESTS).collect();
+        let leaves_out = catalogue.is_none() && !known.is_empty();
+        if let Some(catalogue) = catalogue {
+            hello.catalogue = Arc::new(Catalogue::decode(catalogue)?);
+        }
+        Ok(Self {
+            hello,
+            known,
+            leaves_out,
+            asks: sections.contains_key(&ASKS),
+        })
+    }
+}
+
+/// As a build says it that knows nothing of digests.
+impl From<Hello> for Greeting {
+    fn from(hello: Hello) -> Self {
+        Self {
+            hello,
+            known: Vec::new(),
+            leaves_out: false,
+            asks: false,
+        }
+    }
+}
+
+impl Hello {
+    /// In the order of their numbers.
+    fn put(&self, sections: &mut Sections, is_whole: bool) {
         sections.put(PROTOCOL, |out| {
             put_varint(out, u64::from(*self.protocol.start()));
             put_varint(out, u64::from(*self.protocol.end()));
@@ -194,25 +134,18 @@ impl Hello {
         if self.draining {
             sections.put(DRAINING, |_| ());
         }
-        sections.put(CATALOGUE, |out| out.put_slice(&self.catalogue.encode()));
+        if is_whole {
+            sections.put(CATALOGUE, |out| out.put_slice(&self.catalogue.encode()));
+        }
         if self.view.epoch.is_some() {
             sections.put(VIEW, |out| self.view.put_mark(out));
         }
-        sections.0
     }
 
-    pub(crate) fn decode(bytes: Bytes) -> Result<Self, HelloError> {
-        let mut sections = HashMap::new();
-        let mut reader = Reader::new(bytes);
-        while !reader.is_empty() {
-            let number = reader.varint()?;
-            let section = reader.bytes()?;
-            if sections.insert(number, section).is_some() {
-                return Err(HelloError::Repeated(number));
-            }
-        }
+    /// Everything but the catalogue.
+    fn take(sections: &mut HashMap<u64, Bytes>) -> Result<Self, HelloError> {
         let protocol = {
-            let mut range = Reader::new(required(&mut sections, PROTOCOL)?);
+            let mut range = Reader::new(required(sections, PROTOCOL)?);
             range.varint_u32()?..=range.varint_u32()?
         };
         // Judged before anything else: a hello of another protocol may lack what we require.
@@ -224,11 +157,11 @@ impl Hello {
             |section: Option<Bytes>| section.map_or(Ok(0), |bytes| Reader::new(bytes).varint());
         Ok(Self {
             protocol,
-            cluster: text(required(&mut sections, CLUSTER)?)?,
-            node: name(required(&mut sections, NODE)?, "node id")?,
-            incarnation: Reader::new(required(&mut sections, INCARNATION)?).varint()?,
-            region: name(required(&mut sections, REGION)?, "region")?,
-            view: view(&mut sections)?,
+            cluster: text(required(sections, CLUSTER)?)?,
+            node: name(required(sections, NODE)?, "node id")?,
+            incarnation: Reader::new(required(sections, INCARNATION)?).varint()?,
+            region: name(required(sections, REGION)?, "region")?,
+            view: view(sections)?,
             build: sections.remove(&BUILD).map_or(Ok(String::new()), text)?,
             advertise: sections
                 .remove(&ADVERTISE)
@@ -242,11 +175,7 @@ impl Hello {
                 None => u64::MAX,
             },
             draining: sections.contains_key(&DRAINING),
-            catalogue: Arc::new(
-                sections
-                    .remove(&CATALOGUE)
-                    .map_or(Ok(Catalogue::default()), Catalogue::decode)?,
-            ),
+            catalogue: Arc::default(),
         })
     }
 }
@@ -303,15 +232,6 @@ fn name<T: std::str::FromStr>(bytes: Bytes, what: &'static str) -> Result<T, Mal
     text(bytes)?.parse().map_err(|_| Malformed(what))
 }
 
-/// Long texts for people are cut, on a character boundary: they inform, nothing depends on them.
-fn clip(text: &str) -> &str {
-    let mut end = text.len().min(TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 /// The protocol versions that this build speaks. ALPN names the major one; within it a hello may
 /// widen the range.
 pub const PROTOCOL_VERSIONS: RangeInclusive<u32> = 1..=1;
@@ -329,7 +249,7 @@ const MESSAGE_SIZE: u64 = 10;
 const DRAINING: u64 = 11;
 const CATALOGUE: u64 = 12;
 const VIEW: u64 = 14;
-/// Bytes of a function's name, as the attribute allows them.
-const NAME: usize = 128;
-/// Bytes of a text for people, such as a contract: more would be read by nobody.
-const TEXT: usize = 2048;
+const KNOWN: u64 = 15;
+const ASKS: u64 = 16;
+/// Digests of one hello that are looked at. Builds in one cluster are a few; a dialler names as many.
+pub(crate) const DIGESTS: usize = 8;

@@ -3,6 +3,7 @@
 //!
 //! `PROTOCOL.md` is the normative text; golden bytes in the tests of this folder pin it.
 
+mod catalogue;
 mod frame;
 mod hello;
 mod message;
@@ -11,11 +12,12 @@ mod share;
 mod status;
 mod view;
 
+pub use catalogue::{Catalogue, Offer};
 pub(crate) use frame::{
     Assembler, Frame, FrameError, FrameKind, LENGTH, begin_frame, finish_frame,
 };
-pub(crate) use hello::HelloError;
-pub use hello::{Catalogue, Hello, Offer, PROTOCOL_VERSIONS};
+pub(crate) use hello::{DIGESTS, Greeting, HelloError};
+pub use hello::{Hello, PROTOCOL_VERSIONS};
 pub use message::{Request, RequestHead, Response, ResponseFrame};
 pub(crate) use message::{cancel_frame, decode_call_id};
 pub(crate) use read::{Malformed, Reader, put_bytes, put_varint};

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use fly_rpc_transport::{Catalogue, DialError, Endpoint, Limits, Link, Links, NodeId, Region};
+use fly_rpc_transport::{DialError, Endpoint, Limits, Link, Links, NodeId, Region};
 use tokio::time::Instant;
 
 use super::{dials::Dials, platform::Platform, reach::Reach, resources::Resources};
@@ -39,8 +39,6 @@ pub(crate) struct Inner {
     /// A test switch: calls that stay here go through the codec all the same.
     pub(crate) encodes_local_calls: bool,
     pub(crate) registry: Registry,
-    /// What this node serves.
-    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) states: Arc<States>,
     /// Handlers that run now, for whomever.
     pub(crate) running: Arc<AtomicUsize>,

@@ -57,7 +57,6 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     let dispatch = Arc::new(Dispatch::default());
     let incarnation = hello.incarnation;
     let me = facts(&hello);
-    let catalogue = Arc::clone(&hello.catalogue);
     let (membership, inbox) = builder.gossip.then(Membership::new).unzip();
     let config = EndpointConfig {
         socket,
@@ -91,7 +90,6 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         drain_timeout: builder.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
         encodes_local_calls: builder.encodes_local_calls,
         registry,
-        catalogue,
         states: Arc::new(builder.states),
         running: Arc::default(),
         own_calls: Arc::default(),

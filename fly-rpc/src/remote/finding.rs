@@ -75,7 +75,7 @@ impl RemoteCall<'_> {
             .take()
             .or_else(|| self.explain(&links))
             .or(unreachable)
-            .or_else(|| self.explain_unconnected(&links));
+            .or_else(|| self.explain_unconnected());
         // As long as nobody of the target is connected, nodes whose very first dial has not ended
         // may still turn out to belong to it.
         if reason.is_none() && inner.is_dialling_first() {

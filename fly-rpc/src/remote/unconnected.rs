@@ -68,7 +68,7 @@ impl RemoteCall<'_> {
                 && !is_connected(links, node)
                 // What is seen directly counts more than what is said.
                 && !inner.dials.is_failing(node);
-            let serves = is_candidate.then(|| self.serves(links, facts))?;
+            let serves = is_candidate.then(|| self.serves(facts))?;
             if serves == Some(false) {
                 return None;
             }
@@ -87,7 +87,7 @@ impl RemoteCall<'_> {
 
     /// Why none of the nodes of the target that are not connected can serve the call; `None` if there
     /// is none of which that is known.
-    pub(super) fn explain_unconnected(&self, links: &Links) -> Option<RpcError> {
+    pub(super) fn explain_unconnected(&self) -> Option<RpcError> {
         let inner = self.node.inner();
         let here = inner.here();
         let roster = inner.roster();
@@ -95,7 +95,7 @@ impl RemoteCall<'_> {
         let mut nodes_checked = 0;
         for (node, known) in roster.iter() {
             if here.includes(self.wanted.target, node, &known.facts().region)
-                && let Some(catalogue) = self.catalogue(links, known.facts())
+                && let Some(catalogue) = self.catalogue(known.facts())
             {
                 nodes_checked += 1;
                 let versions = catalogue.versions(self.wanted.name).iter();
@@ -112,22 +112,15 @@ impl RemoteCall<'_> {
     }
 
     /// Whether a node serves the call; `None` if that is not known.
-    fn serves(&self, links: &Links, facts: &Facts) -> Option<bool> {
-        let catalogue = self.catalogue(links, facts)?;
+    fn serves(&self, facts: &Facts) -> Option<bool> {
+        let catalogue = self.catalogue(facts)?;
         let offer = catalogue.find(self.wanted.name, self.wanted.version);
         Some(offer.is_some_and(|offer| offer.fingerprint == self.wanted.fingerprint))
     }
 
     /// What a node serves: known if this one, or any that is connected, serves the same.
-    fn catalogue(&self, links: &Links, facts: &Facts) -> Option<Arc<Catalogue>> {
-        let own = &self.node.inner().catalogue;
-        if own.digest() == facts.catalogue {
-            return Some(Arc::clone(own));
-        }
-        links
-            .iter()
-            .map(|link| link.catalogue())
-            .find(|catalogue| catalogue.digest() == facts.catalogue)
+    fn catalogue(&self, facts: &Facts) -> Option<Arc<Catalogue>> {
+        self.node.inner().endpoint.catalogue(&facts.catalogue)
     }
 }
 

@@ -8,8 +8,8 @@ use proptest::{collection::vec, option, prelude::*};
 use crate::{
     control::{Control, hello_frame},
     wire::{
-        Assembler, Catalogue, Frame, FrameKind, Hello, Offer, Request, RequestHead, Response,
-        ResponseFrame, Status, View, cancel_frame, decode_call_id,
+        Assembler, Catalogue, DIGESTS, Frame, FrameKind, Greeting, Hello, Offer, Request,
+        RequestHead, Response, ResponseFrame, Status, View, cancel_frame, decode_call_id,
     },
 };
 
@@ -79,7 +79,7 @@ fn hellos() -> impl Strategy<Value = Hello> {
 
 fn controls() -> impl Strategy<Value = Control> {
     prop_oneof![
-        offers().prop_map(Control::Catalogue),
+        offers().prop_map(|offers| Control::Catalogue(offers.into())),
         any::<u64>().prop_map(|accepted| Control::Draining { accepted }),
         Just(Control::Retire),
         Just(Control::Done),
@@ -138,10 +138,11 @@ proptest! {
     }
 
     #[test]
-    fn every_hello_comes_back(hello in hellos()) {
-        let frame = frame(hello_frame(&hello));
+    fn every_hello_comes_back(hello in hellos(), known in vec(any::<[u8; 16]>(), 0..DIGESTS), asks: bool) {
+        let greeting = Greeting { known, asks, ..hello.into() };
+        let frame = frame(hello_frame(&greeting));
         prop_assert_eq!(frame.kind, Some(FrameKind::Hello));
-        prop_assert_eq!(Hello::decode(frame.body), Ok(hello));
+        prop_assert_eq!(Greeting::decode(frame.body), Ok(greeting));
     }
 
     #[test]
