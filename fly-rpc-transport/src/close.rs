@@ -40,6 +40,9 @@ pub enum CloseCode {
     ExcessiveLoad = 12,
     /// A lane whose half-sent request, or whose unread answers, made too little progress.
     Slow = 13,
+    /// The node is not the one that the dialler took it for, but a later life of it, say. Nothing that
+    /// came behind the dialler's hello was looked at.
+    Mistaken = 14,
 }
 
 impl CloseCode {
@@ -47,9 +50,23 @@ impl CloseCode {
         VarInt::from_u32(self as u32)
     }
 
+    /// True if a node says it only before it has served anything on that connection.
+    pub(crate) fn comes_before_serving(self) -> bool {
+        matches!(
+            self,
+            Self::HelloTimeout
+                | Self::BadHello
+                | Self::Protocol
+                | Self::Cluster
+                | Self::Itself
+                | Self::Impostor
+                | Self::Mistaken
+        )
+    }
+
     /// The code behind a number, if this build knows it.
     pub fn from_number(number: u64) -> Option<Self> {
-        const ALL: [CloseCode; 14] = [
+        const ALL: [CloseCode; 15] = [
             CloseCode::Shutdown,
             CloseCode::Retired,
             CloseCode::Replaced,
@@ -64,6 +81,7 @@ impl CloseCode {
             CloseCode::Malformed,
             CloseCode::ExcessiveLoad,
             CloseCode::Slow,
+            CloseCode::Mistaken,
         ];
         ALL.get(usize::try_from(number).ok()?).copied()
     }
@@ -75,11 +93,11 @@ mod tests {
 
     #[test]
     fn every_code_is_found_by_its_number() {
-        for number in 0..=13 {
+        for number in 0..=14 {
             let code = CloseCode::from_number(number).expect("a known code");
             assert_eq!(u64::from(code as u32), number);
         }
-        assert_eq!(CloseCode::from_number(14), None);
+        assert_eq!(CloseCode::from_number(15), None);
         assert_eq!(CloseCode::from_number(u64::MAX), None);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     catalogues::Catalogues,
     close::CloseCode,
     counters::Counters,
-    handshake::{self, DialError, Ours},
+    handshake::{self, DialError, Manner, Ours},
     identity::{Identity, KeptReason},
     limits::Limits,
     link::{Introduction, Link},
@@ -29,7 +29,7 @@ use crate::{
     randomness::Randomness,
     reactor::Reactor,
     refusals::Refusals,
-    service::Service,
+    service::{Hearsay, Service},
     socket::{self, Socket},
     watch,
     wire::{Catalogue, Hello, View},
@@ -180,14 +180,46 @@ impl Endpoint {
         address: SocketAddr,
         expected: Option<NodeId>,
     ) -> Result<Arc<Link>, DialError> {
+        let said = expected.as_ref();
+        let said = said.and_then(|node| self.inner.service.said_of(node));
+        self.dial_in(Manner::Patient(said), address, expected).await
+    }
+
+    /// The same for a node that is needed now: if enough is said of it, the link is there a round trip
+    /// earlier, before the other end's hello. Until it [is introduced](Link::introduced) nobody else
+    /// finds it.
+    ///
+    /// # Errors
+    /// As [`dial`](Self::dial).
+    pub async fn dial_early(
+        &self,
+        address: SocketAddr,
+        expected: NodeId,
+    ) -> Result<Arc<Link>, DialError> {
+        let said = self.inner.service.said_of(&expected);
+        let known = |said: Hearsay| {
+            let catalogue = self.inner.catalogues.find(&said.catalogue)?;
+            Some(Manner::Early(expected.clone(), said, catalogue))
+        };
+        let manner = match said.clone().and_then(known) {
+            Some(early) => early,
+            None => Manner::Patient(said),
+        };
+        self.dial_in(manner, address, Some(expected)).await
+    }
+
+    async fn dial_in(
+        &self,
+        manner: Manner,
+        address: SocketAddr,
+        expected: Option<NodeId>,
+    ) -> Result<Arc<Link>, DialError> {
         let inner = &self.inner;
         let quinn = read(&inner.quinn)
             .clone()
             .filter(|_| !inner.is_draining())
             .ok_or(DialError::Stopped)?;
         let number = inner.dials.fetch_add(1, Ordering::Relaxed) + 1;
-        let said = expected.as_ref();
-        let said = said.and_then(|node| inner.service.said_of(node));
         let config = quic::client(&inner.identity, expected, &inner.limits, address.ip());
         let mut hello = self.hello();
         hello.dial = number;
@@ -198,7 +230,7 @@ impl Endpoint {
             config,
             address,
             inner.ours(&hello),
-            said.as_ref(),
+            manner,
         )
         .await;
         Ok(inner.join(dialled?, reactor))
@@ -362,7 +394,11 @@ impl Inner {
         quic::server_of_one(&self.server, &self.identity, &self.limits, peer)
     }
 
-    pub(crate) fn join(&self, introduction: Introduction, reactor: Reactor) -> Arc<Link> {
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        introduction: Introduction,
+        reactor: Reactor,
+    ) -> Arc<Link> {
         let serving = self.peers.serving(&introduction.hello.node);
         let told = introduction.told.clone();
         let peers = Arc::downgrade(&self.peers);
@@ -371,13 +407,15 @@ impl Inner {
                 peers.refresh();
             }
         };
-        let join = |link: &Arc<Link>| {
-            tracing::debug!(peer = %link.node(), region = %link.region(), address = %link.address(), "connected");
-            self.peers.join(Arc::clone(link));
+        let inner = Arc::downgrade(self);
+        let join = move |link: &Arc<Link>| {
+            if let Some(inner) = inner.upgrade() {
+                inner.list(link, &told);
+            }
         };
         let service = Arc::clone(&self.service);
         let limits = Arc::clone(&self.limits);
-        let link = Link::start(
+        Link::start(
             introduction,
             serving,
             service,
@@ -385,18 +423,23 @@ impl Inner {
             reactor,
             join,
             on_news,
-        );
+        )
+    }
+
+    /// From now on it is one of the links.
+    fn list(&self, link: &Arc<Link>, told: &View) {
+        tracing::debug!(peer = %link.node(), region = %link.region(), address = %link.address(), "connected");
+        self.peers.join(Arc::clone(link));
         {
             // It may have changed since the hello was written and before the link could be told.
             let hello = read(&self.hello);
-            if hello.view != told {
+            if hello.view != *told {
                 link.announce_view(&hello.view);
             }
         }
         if self.is_draining() {
             link.announce_draining();
         }
-        link
     }
 }
 

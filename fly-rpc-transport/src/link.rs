@@ -5,6 +5,7 @@
 
 mod calls;
 mod gossip;
+mod introduction;
 mod life;
 mod outlook;
 mod view;
@@ -27,6 +28,7 @@ use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
     counters::Counters,
+    handshake::Unheard,
     lane::{LaneSet, NotSent, Turns, serve_lane},
     limits::Limits,
     lock::write,
@@ -44,7 +46,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Link {
     connection: Connection,
+    /// What the other end said first, or is taken to be about to say.
     hello: Hello,
+    /// What it said, if calls did not wait for that.
+    heard: OnceLock<Hello>,
     standing: Standing,
     /// True if this node dialled.
     dialled: bool,
@@ -78,6 +83,8 @@ pub struct Link {
 /// How far a link has come towards its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Progress {
+    /// The other end has said hello, and was believed.
+    introduced: bool,
     /// This node has told the peer that it has none left.
     done_sent: bool,
     /// The peer has none left.
@@ -103,6 +110,8 @@ pub(crate) struct Introduction {
     pub(crate) send: SendStream,
     pub(crate) control: ControlReader,
     pub(crate) hello: Hello,
+    /// What the answer is judged by, if the hello is not the other end's own yet.
+    pub(crate) unheard: Option<Unheard>,
     pub(crate) standing: Standing,
     pub(crate) dialled: bool,
     /// The view that this node's hello told the peer.
@@ -112,8 +121,8 @@ pub(crate) struct Introduction {
 }
 
 impl Link {
-    /// Makes a link, introduces it with `join`, and has `reactor` keep it.
-    /// The peer hears nothing from it before it has joined. `serving` counts the handlers that run
+    /// Makes a link, introduces it with `join` once the other end's hello is there, and has `reactor`
+    /// keep it. The peer hears nothing but calls from it before it has joined. `serving` counts the handlers that run
     /// for this peer, over all its links.
     pub(crate) fn start(
         introduction: Introduction,
@@ -121,7 +130,7 @@ impl Link {
         service: Arc<dyn Service>,
         limits: Arc<Limits>,
         reactor: Reactor,
-        join: impl FnOnce(&Arc<Self>),
+        join: impl FnOnce(&Arc<Self>) + Send + 'static,
         on_news: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Self> {
         let Introduction {
@@ -129,6 +138,7 @@ impl Link {
             send,
             control,
             hello,
+            unheard,
             standing,
             dialled,
             told: _,
@@ -142,6 +152,7 @@ impl Link {
             views: Views::new(hello.view.clone()),
             peer_is_draining: AtomicBool::new(hello.draining),
             hello,
+            heard: OnceLock::new(),
             standing,
             dialled,
             lanes: LaneSet::new(
@@ -164,11 +175,20 @@ impl Link {
             retiring: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             pulse: Mutex::new(Pulse::new(Instant::now())),
-            progress: watch::Sender::new(Progress::default()),
+            progress: watch::Sender::new(Progress {
+                introduced: unheard.is_none(),
+                ..Progress::default()
+            }),
             attachment: OnceLock::new(),
             connection,
         });
-        join(&link);
+        let join = match unheard {
+            None => {
+                join(&link);
+                None
+            }
+            Some(unheard) => Some((unheard, join)),
+        };
         let (kept, watched) = (Arc::clone(&link), Arc::clone(&link));
         tokio::spawn(async move {
             let lanes = &watched.lanes;
@@ -181,7 +201,7 @@ impl Link {
         reactor.spawn(async move {
             let live = async {
                 tokio::join!(
-                    kept.read_control(control, &*service, &on_news),
+                    kept.read_control(control, join, &*service, &on_news),
                     kept.accept_lanes(&service),
                     kept.read_datagrams(&*service),
                     kept.watch_close(&on_news)
@@ -290,9 +310,15 @@ impl Link {
     async fn read_control(
         self: &Arc<Self>,
         mut control: ControlReader,
+        join: Option<(Unheard, impl FnOnce(&Arc<Self>))>,
         service: &dyn Service,
         on_news: &impl Fn(),
     ) {
+        if let Some((unheard, join)) = join
+            && !self.meet(unheard, &mut control, join).await
+        {
+            return;
+        }
         loop {
             match control.next().await {
                 Ok(Control::Catalogue(catalogue)) => {

@@ -131,6 +131,7 @@ fn introduction(code: CloseCode) -> &'static str {
         CloseCode::Itself => ITSELF,
         CloseCode::Impostor => "impostor",
         CloseCode::Duplicate => "duplicate node id",
+        CloseCode::Mistaken => "taken for another life",
         _ => "the other end refused",
     }
 }

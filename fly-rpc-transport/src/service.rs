@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::{
     link::Link,
-    name::NodeId,
-    wire::{Request, ResponseFrame},
+    name::{NodeId, Region},
+    wire::{Request, ResponseFrame, View},
 };
 
 /// Serves the requests of all peers.
@@ -30,6 +30,12 @@ pub trait Service: Send + Sync + 'static {
 /// What is said of a node before it is met. If it is wrong, a round trip is lost and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hearsay {
+    /// The life that all of this is said of.
+    pub incarnation: u64,
+    /// Where it runs.
+    pub region: Region,
+    /// Its view, as far as that is said: without an epoch.
+    pub view: View,
     /// The digest of the catalogue that it is said to serve: one of this node's own need not be told
     /// to it.
     pub catalogue: [u8; 16],

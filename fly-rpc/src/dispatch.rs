@@ -12,7 +12,9 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use fly_rpc_transport::{Hearsay, Link, NodeId, Request, ResponseFrame, Served, Service, Status};
+use fly_rpc_transport::{
+    Hearsay, Link, NodeId, Request, ResponseFrame, Served, Service, Status, View,
+};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -71,8 +73,16 @@ impl Service for Dispatch {
     fn said_of(&self, node: &NodeId) -> Option<Hearsay> {
         let inner = self.node.get().and_then(Weak::upgrade)?;
         let roster = inner.roster();
-        roster.get(node).map(|known| Hearsay {
-            catalogue: known.facts().catalogue,
+        let facts = roster.get(node)?.facts();
+        Some(Hearsay {
+            incarnation: facts.life,
+            region: facts.region.clone(),
+            view: View {
+                region: facts.primary.clone(),
+                epoch: None,
+                vouched: false,
+            },
+            catalogue: facts.catalogue,
         })
     }
 

@@ -210,6 +210,10 @@ impl RemoteCall<'_> {
                 }
                 _ => return Err(error),
             }
+            if link.was_turned_away() {
+                // It is dialled once more, as whoever it is.
+                course.unreached.retain(|node| node != link.node());
+            }
             course.tried.push(link);
             course.failure = Some(error);
         }
@@ -220,6 +224,14 @@ impl RemoteCall<'_> {
     }
 
     async fn attempt(&self, link: &Arc<Link>, arguments: &Bytes) -> Result<Bytes, RpcError> {
+        if arguments.len() > EARLY && !link.is_introduced() {
+            let introduced = Box::pin(timeout_at(self.deadline, link.introduced()));
+            if introduced.await.is_err() {
+                return Err(RpcError::Timeout {
+                    stage: Stage::Connecting,
+                });
+            }
+        }
         let limit = usize::try_from(link.hello().message_size).unwrap_or(usize::MAX);
         if arguments.len() > limit {
             return Err(RpcError::TooLarge {
@@ -262,6 +274,10 @@ impl RemoteCall<'_> {
                 self.judge(link, response)
             }
             Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),
+            // It left, and nobody looked at it.
+            Err(CallLost::MayHaveLeft) if link.was_turned_away() => {
+                Err(self.gone_before_sending(link))
+            }
             Err(CallLost::MayHaveLeft) => Err(RpcError::ConnectionLost {
                 node: link.node().clone(),
             }),
@@ -353,6 +369,10 @@ impl RemoteCall<'_> {
         })
     }
 }
+
+/// Bytes of arguments beyond which a call waits for the other end's hello, which says how many are
+/// accepted. What is longer takes several round trips on a fresh connection anyway (RFC 9002, §7.2).
+const EARLY: usize = 8 * 1024;
 
 /// A call to a target that is no target never gets here; this keeps the error in one place.
 pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {

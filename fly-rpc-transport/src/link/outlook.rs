@@ -27,6 +27,11 @@ impl Views {
             untold: Mutex::default(),
         }
     }
+
+    /// The other end's own, in place of what was said of it.
+    pub(super) fn hear_first(&self, theirs: View) {
+        *write(&self.theirs) = theirs;
+    }
 }
 
 impl Link {
@@ -44,7 +49,7 @@ impl Link {
     /// Tells the peer this node's view, now or with the next look at the link. A build without epochs
     /// is not told: it would skip it.
     pub(crate) fn announce_view(&self, view: &View) {
-        if self.hello.view.epoch.is_some() {
+        if self.hello().view.epoch.is_some() {
             *lock(&self.views.untold) = Some(view.clone());
             self.tell_view();
         }

@@ -16,7 +16,7 @@ use crate::{
     close::CloseCode,
     lock::read,
     name::{NodeId, Region},
-    wire::{Catalogue, Hello},
+    wire::Catalogue,
 };
 
 impl Link {
@@ -28,11 +28,6 @@ impl Link {
     /// Where the other end runs.
     pub fn region(&self) -> &Region {
         &self.hello.region
-    }
-
-    /// What the other end said first.
-    pub fn hello(&self) -> &Hello {
-        &self.hello
     }
 
     /// The address that the other end's packets come from.

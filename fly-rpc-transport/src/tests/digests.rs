@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::fixture::{Fixture, Raw, hello, until};
 use crate::{
     Catalogue, CloseCode, Endpoint, Hearsay, Hello, Limits, Link, NodeId, Offer, Request, Served,
-    Service, Status,
+    Service, Status, View,
     control::{Control, ControlReader, hello_frame},
     quic,
     wire::Greeting,
@@ -33,8 +33,12 @@ struct Told(Mutex<Option<Hearsay>>);
 
 impl Told {
     fn of(catalogue: &Catalogue) -> Arc<Self> {
-        let catalogue = catalogue.digest();
-        Arc::new(Self(Mutex::new(Some(Hearsay { catalogue }))))
+        Arc::new(Self(Mutex::new(Some(Hearsay {
+            incarnation: 1,
+            region: "syd".into(),
+            view: View::configured("syd"),
+            catalogue: catalogue.digest(),
+        }))))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod digests;
+mod early;
 mod faults;
 mod fixture;
 mod gossip;

@@ -54,6 +54,9 @@ pub(crate) struct Greeting {
     pub(crate) leaves_out: bool,
     /// True if the sender does not know the catalogue that it was told the digest of, and waits for it.
     pub(crate) asks: bool,
+    /// The incarnation that the sender takes the receiver for, if it does not wait for the receiver's
+    /// hello before it calls (PROTOCOL.md, *Calls behind the hello*).
+    pub(crate) takes_for: Option<u64>,
 }
 
 impl Greeting {
@@ -65,6 +68,9 @@ impl Greeting {
         }
         if self.asks {
             sections.put(ASKS, |_| ());
+        }
+        if let Some(incarnation) = self.takes_for {
+            sections.put(TAKES_FOR, |out| put_varint(out, incarnation));
         }
         sections.0
     }
@@ -93,6 +99,10 @@ impl Greeting {
             known,
             leaves_out,
             asks: sections.contains_key(&ASKS),
+            takes_for: sections
+                .remove(&TAKES_FOR)
+                .map(|section| Reader::new(section).varint())
+                .transpose()?,
         })
     }
 }
@@ -105,6 +115,7 @@ impl From<Hello> for Greeting {
             known: Vec::new(),
             leaves_out: false,
             asks: false,
+            takes_for: None,
         }
     }
 }
@@ -251,5 +262,6 @@ const CATALOGUE: u64 = 12;
 const VIEW: u64 = 14;
 const KNOWN: u64 = 15;
 const ASKS: u64 = 16;
+const TAKES_FOR: u64 = 17;
 /// Digests of one hello that are looked at. Builds in one cluster are a few; a dialler names as many.
 pub(crate) const DIGESTS: usize = 8;

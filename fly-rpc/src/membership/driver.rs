@@ -392,8 +392,8 @@ const EVENTS: usize = 4_096;
 const QUEUE: usize = 256;
 /// How often it is looked whom to keep connected.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a connection that was made for a call is kept after the last one. Making it again costs two
-/// round trips; keeping it costs 45 KiB and a few packets a minute.
+/// How long a connection that was made for a call is kept after the last one. Making it again costs one
+/// round trip; keeping it costs 45 KiB and a few packets a minute.
 const IDLE: Duration = Duration::from_secs(15);
 /// Beyond that nothing is due.
 const LONGEST: Duration = Duration::from_secs(3_600);

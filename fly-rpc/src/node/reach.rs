@@ -1,4 +1,7 @@
 //! Dialling a node because somebody needs it now: one dial at a time for each, however many need it.
+//!
+//! Calls follow this node's own hello, if what is said of the other one is enough for that. If it was
+//! wrong, none of them ran, and the node is dialled once more, without haste.
 
 use std::{
     collections::BTreeMap,
@@ -44,7 +47,13 @@ impl Reach {
             None => self.dial(endpoint, node, address),
         };
         async move {
-            let _ = outcome.wait_for(Option::is_some).await;
+            let is_there = |outcome: &Option<Outcome>| match outcome {
+                // Another dial follows, or nobody can say more.
+                Some(Ok(link)) => !link.was_turned_away(),
+                Some(Err(_)) => true,
+                None => false,
+            };
+            let _ = outcome.wait_for(is_there).await;
             // The task that dials ends only with the runtime.
             outcome.now().unwrap_or(Err(DialError::Stopped))
         }
@@ -70,7 +79,19 @@ impl Reach {
         dials.insert(node.clone(), dial);
         let (shared, endpoint, node) = (Arc::clone(&self.dials), endpoint.clone(), node.clone());
         endpoint.runtime().clone().spawn(async move {
-            let dialled = endpoint.dial(address, Some(node.clone())).await;
+            let tell = |dialled: &Outcome| {
+                let dialled = Some(dialled.clone());
+                outcome.send_modify(|outcome| *outcome = dialled);
+            };
+            let mut dialled = endpoint.dial_early(address, node.clone()).await;
+            if let Ok(link) = &dialled {
+                tell(&dialled);
+                // Nobody else finds it before that.
+                link.introduced().await;
+                if link.was_turned_away() {
+                    dialled = endpoint.dial(address, Some(node.clone())).await;
+                }
+            }
             {
                 let mut dials = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 match (&dialled, dials.get_mut(&node)) {
@@ -78,7 +99,7 @@ impl Reach {
                     _ => drop(dials.remove(&node)),
                 }
             }
-            outcome.send_modify(|outcome| *outcome = Some(dialled));
+            tell(&dialled);
         });
         receiver
     }

@@ -78,7 +78,7 @@ impl Fleet {
     }
 
     /// A node for a machine, which dials every other machine where that is now.
-    fn builder(&self, machine: usize) -> NodeBuilder {
+    pub(crate) fn builder(&self, machine: usize) -> NodeBuilder {
         let others = self.machines.iter().enumerate();
         let others = others.filter(|(number, _)| *number != machine);
         let peers: Vec<String> = others

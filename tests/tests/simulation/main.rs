@@ -6,6 +6,7 @@
 mod application;
 mod calls;
 mod choosing;
+mod cold;
 mod faults;
 mod fleet;
 mod ledger;

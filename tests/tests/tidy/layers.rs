@@ -162,6 +162,7 @@ const LAYERS: [Layer; 9] = [
             "fly-rpc-transport/src/control.rs",
             "fly-rpc-transport/src/endpoint.rs",
             "fly-rpc-transport/src/handshake.rs",
+            "fly-rpc-transport/src/handshake/",
             "fly-rpc-transport/src/keeper.rs",
             "fly-rpc-transport/src/lane/",
             "fly-rpc-transport/src/link.rs",

@@ -138,8 +138,8 @@ proptest! {
     }
 
     #[test]
-    fn every_hello_comes_back(hello in hellos(), known in vec(any::<[u8; 16]>(), 0..DIGESTS), asks: bool) {
-        let greeting = Greeting { known, asks, ..hello.into() };
+    fn every_hello_comes_back(hello in hellos(), known in vec(any::<[u8; 16]>(), 0..DIGESTS), asks: bool, takes_for in option::of(any::<u64>())) {
+        let greeting = Greeting { known, asks, takes_for, ..hello.into() };
         let frame = frame(hello_frame(&greeting));
         prop_assert_eq!(frame.kind, Some(FrameKind::Hello));
         prop_assert_eq!(Greeting::decode(frame.body), Ok(greeting));
