@@ -4,6 +4,7 @@
 //! `fly_rpc::testing`.
 
 mod application;
+mod beside;
 mod calls;
 mod choosing;
 mod cold;
