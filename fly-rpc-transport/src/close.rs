@@ -40,8 +40,8 @@ pub enum CloseCode {
     ExcessiveLoad = 12,
     /// A lane whose half-sent request, or whose unread answers, made too little progress.
     Slow = 13,
-    /// The node is not the one that the dialler took it for, but a later life of it, say. Nothing that
-    /// came behind the dialler's hello was looked at.
+    /// The node is not the one that the dialler took it for, but a later life of it, or in another
+    /// region. Nothing that came behind the dialler's hello was looked at.
     Mistaken = 14,
 }
 

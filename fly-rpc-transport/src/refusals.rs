@@ -131,7 +131,7 @@ fn introduction(code: CloseCode) -> &'static str {
         CloseCode::Itself => ITSELF,
         CloseCode::Impostor => "impostor",
         CloseCode::Duplicate => "duplicate node id",
-        CloseCode::Mistaken => "taken for another life",
+        CloseCode::Mistaken => "taken for another",
         _ => "the other end refused",
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn what_the_peer_said(code: CloseCode) -> &'static str {
         CloseCode::Silent => "heard nothing for too long",
         CloseCode::Malformed => "could not read what this node sent",
         CloseCode::ExcessiveLoad => "had too much of what means nothing from this node",
-        CloseCode::Mistaken => "is a later life of the node that it was taken for",
+        CloseCode::Mistaken => "is not the node that it was taken for",
         CloseCode::Slow => "waited too long for this node to go on",
     }
 }

@@ -53,7 +53,10 @@ impl Ours<'_> {
         let (mut send, recv) = connection.open_bi().await?;
         let (said, takes_for) = match &manner {
             Manner::Patient(said) => (said.as_ref(), None),
-            Manner::Early(_, said, _) => (Some(said), Some(said.incarnation)),
+            Manner::Early(_, said, _) => {
+                let taken_for = (said.incarnation, said.region.clone());
+                (Some(said), Some(taken_for))
+            }
         };
         let own = &self.hello.catalogue;
         let known = self.catalogues.commonest(own);
@@ -106,12 +109,12 @@ impl Ours<'_> {
         check(self.hello, &theirs.hello, &certified)?;
         if theirs
             .takes_for
-            .is_some_and(|life| life != self.hello.incarnation)
+            .as_ref()
+            .is_some_and(|(incarnation, region)| {
+                (*incarnation, region) != (self.hello.incarnation, &self.hello.region)
+            })
         {
-            let reason = format!(
-                "{} takes this node for another life of it",
-                theirs.hello.node
-            );
+            let reason = format!("{} takes this node for another", theirs.hello.node);
             return Err(Refusal::Here(CloseCode::Mistaken, reason));
         }
         let served = match theirs.known.first() {

@@ -56,7 +56,8 @@ async fn a_call_is_there_before_the_hello_is_answered() {
         let (mut control_send, recv) = connection.accept_bi().await.expect("introduced");
         let mut control = ControlReader::new(recv, &fixture.limits);
         let greeting = control.hello().await.expect("a hello");
-        assert_eq!(greeting.takes_for, Some(theirs.incarnation));
+        let taken_for = (theirs.incarnation, theirs.region.clone());
+        assert_eq!(greeting.takes_for, Some(taken_for));
         let (_lane_send, mut lane) = connection.accept_bi().await.expect("called");
         let begun = lane.read_chunk(1, true).await.expect("open");
         assert!(begun.is_some());
@@ -93,13 +94,24 @@ async fn who_is_what_was_said_serves_at_once_and_is_a_peer_like_others() {
 }
 
 #[tokio::test]
-async fn another_life_than_was_said_runs_nothing_and_says_so() {
-    let fixture = Fixture::new();
+async fn who_is_in_another_life_or_region_than_was_said_runs_nothing_and_says_so() {
     let theirs = hello("b");
-    let said = Hearsay {
+    let another_life = Hearsay {
         incarnation: theirs.incarnation + 1,
         ..truth(&theirs)
     };
+    // As a member may say that lies about others.
+    let another_region = Hearsay {
+        region: "hkg".into(),
+        ..truth(&theirs)
+    };
+    for said in [another_life, another_region] {
+        is_turned_away(theirs.clone(), said).await;
+    }
+}
+
+async fn is_turned_away(theirs: Hello, said: Hearsay) {
+    let fixture = Fixture::new();
     let a = dialler(&fixture, said);
     let (b, echo) = fixture.endpoint_with(theirs, fixture.identity("b"));
     let dialled = a.dial_early(b.local_addr(), "b".into()).await;

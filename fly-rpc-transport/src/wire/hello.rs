@@ -54,9 +54,9 @@ pub(crate) struct Greeting {
     pub(crate) leaves_out: bool,
     /// True if the sender does not know the catalogue that it was told the digest of, and waits for it.
     pub(crate) asks: bool,
-    /// The incarnation that the sender takes the receiver for, if it does not wait for the receiver's
-    /// hello before it calls (PROTOCOL.md, *Calls behind the hello*).
-    pub(crate) takes_for: Option<u64>,
+    /// The incarnation and the region that the sender takes the receiver's to be, if it does not wait
+    /// for the receiver's hello before it calls (PROTOCOL.md, *Calls behind the hello*).
+    pub(crate) takes_for: Option<(u64, Region)>,
 }
 
 impl Greeting {
@@ -69,8 +69,11 @@ impl Greeting {
         if self.asks {
             sections.put(ASKS, |_| ());
         }
-        if let Some(incarnation) = self.takes_for {
-            sections.put(TAKES_FOR, |out| put_varint(out, incarnation));
+        if let Some((incarnation, region)) = &self.takes_for {
+            sections.put(TAKES_FOR, |out| {
+                put_varint(out, *incarnation);
+                put_bytes(out, region.as_str().as_bytes());
+            });
         }
         sections.0
     }
@@ -99,10 +102,7 @@ impl Greeting {
             known,
             leaves_out,
             asks: sections.contains_key(&ASKS),
-            takes_for: sections
-                .remove(&TAKES_FOR)
-                .map(|section| Reader::new(section).varint())
-                .transpose()?,
+            takes_for: sections.remove(&TAKES_FOR).map(taken_for).transpose()?,
         })
     }
 }
@@ -227,6 +227,11 @@ fn view(sections: &mut HashMap<u64, Bytes>) -> Result<View, HelloError> {
         epoch: mark.map(|(epoch, _)| epoch),
         vouched: mark.is_some_and(|(_, vouched)| vouched),
     })
+}
+
+fn taken_for(section: Bytes) -> Result<(u64, Region), Malformed> {
+    let mut section = Reader::new(section);
+    Ok((section.varint()?, name(section.bytes()?, "region")?))
 }
 
 fn required(sections: &mut HashMap<u64, Bytes>, number: u64) -> Result<Bytes, HelloError> {

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
+    Region,
     control::{Control, hello_frame},
     wire::{
         Assembler, Catalogue, DIGESTS, Frame, FrameKind, Greeting, Hello, Offer, Request,
@@ -35,12 +36,16 @@ fn offers() -> impl Strategy<Value = Catalogue> {
 }
 
 fn views() -> impl Strategy<Value = View> {
-    let view = ("[a-z0-9_-]{1,63}", any::<u64>(), any::<bool>());
+    let view = (regions(), any::<u64>(), any::<bool>());
     view.prop_map(|(region, epoch, vouched)| View {
-        region: region.as_str().into(),
+        region,
         epoch: Some(epoch),
         vouched,
     })
+}
+
+fn regions() -> impl Strategy<Value = Region> {
+    "[a-z0-9_-]{1,63}".prop_map(|region| region.as_str().into())
 }
 
 fn hellos() -> impl Strategy<Value = Hello> {
@@ -138,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn every_hello_comes_back(hello in hellos(), known in vec(any::<[u8; 16]>(), 0..DIGESTS), asks: bool, takes_for in option::of(any::<u64>())) {
+    fn every_hello_comes_back(hello in hellos(), known in vec(any::<[u8; 16]>(), 0..DIGESTS), asks: bool, takes_for in option::of((any::<u64>(), regions()))) {
         let greeting = Greeting { known, asks, takes_for, ..hello.into() };
         let frame = frame(hello_frame(&greeting));
         prop_assert_eq!(frame.kind, Some(FrameKind::Hello));
