@@ -10,6 +10,7 @@ mod call;
 mod codec;
 mod context;
 mod contract;
+mod contract_file;
 mod deadline;
 pub mod discovery;
 mod dispatch;
@@ -66,6 +67,22 @@ pub use target::{Fallbacks, ParseTargetError, Target};
 macro_rules! call {
     ($($tokens:tt)*) => {
         $crate::__private::call_in!($crate, $($tokens)*)
+    };
+}
+
+#[doc = include_str!("assert_contracts.md")]
+#[macro_export]
+macro_rules! assert_contracts {
+    ($path:expr $(,)?) => {
+        $crate::__private::assert_contracts(
+            $crate::__private::Asserting {
+                directory: $crate::__private::env!("CARGO_MANIFEST_DIR"),
+                package: $crate::__private::option_env!("CARGO_PKG_NAME"),
+                binary: $crate::__private::option_env!("CARGO_BIN_NAME"),
+                module: $crate::__private::module_path!(),
+            },
+            $path,
+        )
     };
 }
 

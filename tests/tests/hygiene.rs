@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 /// A `fly_rpc` found elsewhere.
 mod re_export {
     pub(crate) mod rpc {
-        pub(crate) use fly_rpc::{__private, Call, CallContext, Region, Target, call, region_rpc};
+        pub(crate) use fly_rpc::{
+            __private, Call, CallContext, Region, Target, assert_contracts, call, region_rpc,
+        };
     }
 }
 
@@ -71,6 +73,11 @@ mod hostile {
     struct bool;
     struct u32;
 
+    macro_rules! env {
+        ($($t:tt)*) => {
+            compile_error!()
+        };
+    }
     macro_rules! concat {
         ($($t:tt)*) => {
             compile_error!()
@@ -145,6 +152,11 @@ mod hostile {
         ];
         ::std::result::Result::Ok([first.await?, second.await?])
     }
+
+    pub(super) fn asserted_by_macro(path: &::std::path::Path) {
+        ::fly_rpc::assert_contracts!(path);
+        re_export::rpc::assert_contracts!(path,);
+    }
 }
 
 #[tokio::test]
@@ -179,6 +191,20 @@ async fn generated_code_means_the_same_beside_hostile_names() {
     })
     .await;
     node.shutdown().await;
+}
+
+#[test]
+fn contracts_are_asserted_beside_hostile_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fly-rpc.contracts");
+    std::fs::write(&path, "").unwrap();
+    // Whether it writes depends on the environment of whoever runs this; what it names is all that matters here.
+    let outcome = std::panic::catch_unwind(|| hostile::asserted_by_macro(&path));
+    let recorded = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        outcome.is_ok(),
+        recorded.contains("\n# Test: fly-rpc-tests/hygiene\n")
+    );
 }
 
 #[test]

@@ -143,3 +143,16 @@ impl Canonical {
 
 /// Names the way of hashing; another way needs another name, or builds would take each other's types for changed ones.
 const DOMAIN: &str = "fly-rpc contract 1";
+
+/// The number of that way, for those who keep fingerprints longer than a process lives.
+pub(crate) const SCHEME: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_is_the_number_in_the_domain() {
+        assert_eq!(DOMAIN, format!("fly-rpc contract {SCHEME}"));
+    }
+}

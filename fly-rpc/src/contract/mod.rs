@@ -45,7 +45,7 @@ mod shape;
 mod text;
 mod tracer;
 
-pub(crate) use self::arguments::Arguments;
+pub(crate) use self::{arguments::Arguments, fingerprint::SCHEME};
 pub use self::{error::ContractError, fingerprint::Fingerprint};
 
 /// The types of one function: what is compared, and how it reads.
