@@ -120,6 +120,17 @@ fn functions() -> Result<Vec<Function>, Refusal> {
         .collect())
 }
 
+/// What explains functions that come and go: the file was written by another test, which may link others.
+fn other_test(file: &File, asserting: &str, news: &[News]) -> Option<News> {
+    let comes_or_goes = |news: &News| matches!(news, News::Retired { .. } | News::Revived { .. });
+    let (line, recorded) = file.test().filter(|(_, test)| *test != asserting)?;
+    news.iter().any(comes_or_goes).then(|| News::OtherTest {
+        line,
+        recorded: recorded.to_owned(),
+        asserting: asserting.to_owned(),
+    })
+}
+
 /// Compares the functions with the file, and writes what is new if that may be. Gives what was written.
 fn record(
     path: &Path,
@@ -146,17 +157,9 @@ fn record(
         })?,
         None => File::of(&asserting.test()),
     };
-    if let Some((line, recorded)) = file.test().filter(|(_, test)| *test != asserting.test()) {
-        return Err(Refusal::OtherTest {
-            path: path.to_owned(),
-            line,
-            recorded: recorded.to_owned(),
-            asserting: asserting.test(),
-        });
-    }
     let Comparison {
         records,
-        news,
+        mut news,
         faults,
     } = compare(&file.entries, functions, SCHEME);
     if !faults.is_empty() {
@@ -165,6 +168,7 @@ fn record(
             faults,
         });
     }
+    news.extend(other_test(&file, &asserting.test(), &news));
     match mode {
         _ if news.is_empty() => {}
         Mode::Write => disk::replace(path, &file.print(&records)).map_err(unusable)?,

@@ -30,17 +30,6 @@ pub(crate) enum Refusal {
     Unusable { path: PathBuf, what: String },
     #[error("{path}, {reason}", path = .path.display())]
     Malformed { path: PathBuf, reason: Malformed },
-    #[error(
-        "{path}, line {line}: it belongs to the test {recorded}, and this is {asserting}. Two test binaries may link different functions, \
-         and each would mark the other's as retired: name another file here; or, if the test was renamed or moved, change that line",
-        path = .path.display()
-    )]
-    OtherTest {
-        path: PathBuf,
-        line: usize,
-        recorded: String,
-        asserting: String,
-    },
     #[error("{path} and the code contradict each other{}", Paragraphs(.faults), path = .path.display())]
     Faults { path: PathBuf, faults: Vec<Fault> },
     #[error("{}", Unrecorded { path, because, is_there: *is_there, news })]
@@ -134,6 +123,17 @@ impl fmt::Display for News {
                 write!(
                     f,
                     "{identity}, line {line}, stands behind entries that come after it"
+                )
+            }
+            Self::OtherTest {
+                line,
+                recorded,
+                asserting,
+            } => {
+                write!(
+                    f,
+                    "line {line} names the test {recorded}, and this is {asserting}: of two test binaries that link different functions \
+                     each retires the other's, so give each a file of its own; if the test was renamed, change that line"
                 )
             }
         }

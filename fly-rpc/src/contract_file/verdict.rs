@@ -36,6 +36,12 @@ pub(super) enum News {
         identity: String,
         line: usize,
     },
+    /// Functions come or go, and another test wrote the file.
+    OtherTest {
+        line: usize,
+        recorded: String,
+        asserting: String,
+    },
 }
 
 /// A difference that the file does not follow.

@@ -247,30 +247,27 @@ fn idempotence_is_granted_and_not_taken_back() {
 }
 
 #[test]
-fn a_file_of_another_test_is_refused_and_can_be_handed_over() {
+fn who_retires_functions_of_another_test_is_told_whose_file_it_is() {
     let (desk, functions) = two();
     let other = Asserting {
         module: "shop",
         binary: Some("shop"),
         ..SHOP
     };
-    let refusal = record(&desk.path(), other, &functions[..1], |_| None)
-        .expect_err("another's")
-        .to_string();
-    assert!(
-        refusal.contains(
-            "line 10: it belongs to the test shop/contracts, and this is shop/shop (binary)"
-        ),
-        "{refusal}"
+    assert_eq!(
+        record(&desk.path(), other, &functions, |_| None).expect("the same"),
+        []
     );
-    let without = desk
-        .text()
-        .replace("# Test: shop/contracts", "# Test: shop/shop (binary)");
-    desk.put(without);
-    record(&desk.path(), other, &functions, |_| None).expect("handed over");
-    desk.refused(&functions, &[]);
-    desk.put(desk.text().replace("# Test: shop/shop (binary)\n", ""));
-    desk.run(&functions).expect("it is nobody's");
+    let news = record(&desk.path(), other, &functions[..1], |_| None).expect("retired");
+    assert!(matches!(news[0], News::Retired { .. }), "{news:?}");
+    let said = news[1].to_string();
+    assert!(
+        said.contains("line 10 names the test shop/contracts, and this is shop/shop (binary)"),
+        "{said}"
+    );
+    desk.put(desk.text().replace("# Test: shop/contracts\n", ""));
+    let news = record(&desk.path(), other, &functions, |_| None).expect("back");
+    assert!(matches!(news[..], [News::Revived { .. }]), "{news:?}");
 }
 
 #[test]
