@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    network::{Network, Skew},
+    network::{Network, Sent, Skew},
     socket::SimulatedSocket,
 };
 use crate::{randomness::Randomness, socket::Socket};
@@ -28,6 +28,11 @@ impl Host {
     /// Where others reach it now.
     pub fn address(&self) -> SocketAddr {
         self.network.address(self.number)
+    }
+
+    /// What every node that ever ran here has sent.
+    pub fn sent(&self) -> Sent {
+        self.network.sent(self.number)
     }
 
     /// Freezes the host's network, as a stopped machine's: what it sends and what reaches it waits

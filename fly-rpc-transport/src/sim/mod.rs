@@ -17,4 +17,4 @@ pub use conditions::Conditions;
 pub use host::Host;
 pub(crate) use stray::WithoutStrays;
 
-pub use network::{Network, Skew, Traffic};
+pub use network::{Network, Sent, Skew, Traffic};

@@ -43,6 +43,16 @@ pub struct Traffic {
     pub digest: u64,
 }
 
+/// What one host has sent so far, whatever became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sent {
+    /// Its datagrams.
+    pub datagrams: u64,
+    /// Bytes of their UDP payloads.
+    pub bytes: u64,
+}
+
 #[derive(Debug)]
 struct State {
     chance: Randomness,
@@ -83,6 +93,7 @@ struct Member {
     is_bound: bool,
     /// How its clock differs from the network's.
     skew: Skew,
+    sent: Sent,
     /// What a paused host has sent.
     held: Option<Vec<(SocketAddr, Datagram)>>,
 }
@@ -130,6 +141,7 @@ impl Network {
             sockets: 0,
             is_bound: false,
             skew: Skew::default(),
+            sent: Sent::default(),
             held: None,
         });
         Host::new(self.clone(), number)
@@ -283,6 +295,10 @@ impl Network {
         lock(&self.state).hosts[host].sockets == socket
     }
 
+    pub(super) fn sent(&self, host: usize) -> Sent {
+        lock(&self.state).hosts[host].sent
+    }
+
     pub(super) fn pause(&self, host: usize) {
         let mut state = lock(&self.state);
         let member = &mut state.hosts[host];
@@ -312,6 +328,8 @@ impl Network {
         if member.sockets != socket {
             return;
         }
+        member.sent.datagrams += 1;
+        member.sent.bytes += bytes.len() as u64;
         let datagram = Datagram {
             from: member.address,
             ecn,

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, PoisonError, RwLock, Weak, atomic::Ordering},
+    sync::{
+        Arc, PoisonError, RwLock, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +30,8 @@ use crate::node::Inner;
 pub(crate) struct Membership {
     inbox: mpsc::Sender<Event>,
     roster: RwLock<Arc<Roster>>,
+    /// Bytes that were handed to connections.
+    sent: AtomicU64,
 }
 
 /// What happens to a node's membership.
@@ -50,6 +55,7 @@ impl Membership {
         let membership = Self {
             inbox,
             roster: RwLock::default(),
+            sent: AtomicU64::new(0),
         };
         (membership, Inbox(events, weak))
     }
@@ -57,6 +63,11 @@ impl Membership {
     /// Who is known.
     pub(crate) fn roster(&self) -> Arc<Roster> {
         Arc::clone(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Bytes of gossip that were handed to connections so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// A message of gossip came. If too many wait it is lost, as it might have been on its way.
@@ -253,7 +264,7 @@ impl Driver {
             send_packet(&inner, &to, packet);
         }
         for (to, message) in actions.messages {
-            self.send(&to, message);
+            self.send(&inner, &to, message);
         }
         Some(done)
     }
@@ -333,15 +344,17 @@ impl Driver {
         inner.dials.keep(&inner.endpoint, kept.collect(), &roster);
     }
 
-    fn send(&mut self, to: &NodeId, message: Bytes) {
+    fn send(&mut self, inner: &Inner, to: &NodeId, message: Bytes) {
         if let Some(queue) = self.queues.get_mut(to) {
             // What is too much is asked for again.
             if queue.len() < QUEUE {
+                count_sent(inner, &message);
                 queue.push_back(message);
             }
             return;
         }
         if let Some(link) = self.connected.get(to) {
+            count_sent(inner, &message);
             let (link, to) = (Arc::clone(link), to.clone());
             self.queues.insert(to.clone(), VecDeque::new());
             self.sending.spawn(async move {
@@ -369,8 +382,16 @@ impl Driver {
     }
 }
 
+fn count_sent(inner: &Inner, message: &Bytes) {
+    if let Some(membership) = &inner.membership {
+        let bytes = message.len() as u64;
+        membership.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 /// Sends a packet to a member, which is dialled for it if need be.
 fn send_packet(inner: &Arc<Inner>, to: &Member, packet: Bytes) {
+    count_sent(inner, &packet);
     if let Some(link) = inner.endpoint.link(to.node()) {
         return link.send_datagram(packet);
     }

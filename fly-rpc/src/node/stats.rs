@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use fly_rpc_transport::Refusals;
 
 use super::inner::Inner;
+use crate::membership::Membership;
 
 /// A node's load at one moment and its counts since it started, for dashboards and for tests.
 ///
@@ -33,6 +34,10 @@ pub struct NodeStats {
     /// How often a peer was found, for a second or longer, to see the primary elsewhere, or this node's
     /// own source to say so. Who does now is in [`Node::peers`](crate::Node::peers).
     pub primary_disagreements: u64,
+    /// Other nodes that this one knows by gossip, connected or not; 0 without gossip.
+    pub members: usize,
+    /// Bytes of gossip that this node has sent, without what QUIC adds.
+    pub gossip_sent: u64,
 }
 
 impl NodeStats {
@@ -48,6 +53,8 @@ impl NodeStats {
             refusals: endpoint.refusals,
             primary_moves: inner.primary.moves(),
             primary_disagreements: inner.primary.disagreements(),
+            members: inner.roster().len(),
+            gossip_sent: inner.membership.as_ref().map_or(0, Membership::sent),
         }
     }
 }

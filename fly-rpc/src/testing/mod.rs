@@ -57,7 +57,7 @@ use std::{future::Future, time::Duration};
 pub use explore::{Explored, explore};
 pub use fly_rpc_transport::{
     Randomness,
-    sim::{Conditions, Host, Network, Skew, Traffic},
+    sim::{Conditions, Host, Network, Sent, Skew, Traffic},
 };
 
 use crate::node::Node;
