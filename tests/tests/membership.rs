@@ -167,6 +167,35 @@ async fn who_leaves_is_forgotten_at_once_and_who_is_not_there_gets_no_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_node_sees_the_primary_is_known_also_of_those_who_are_not_connected() {
+    const SIZE: usize = 24;
+    let cluster = Cluster::new();
+    let nodes = fleet(&cluster, SIZE, 6).await;
+    for node in &nodes {
+        until(node, knows_all(SIZE)).await;
+    }
+    nodes[5]
+        .set_primary_region("r4")
+        .expect("a region, and a word");
+    for node in &nodes {
+        until(node, |node| {
+            *node.primary_region() == "r4".into()
+                && node
+                    .peers()
+                    .iter()
+                    .all(|peer| peer.primary_region == "r4".into())
+        })
+        .await;
+    }
+    assert!(
+        nodes[9]
+            .peers()
+            .iter()
+            .any(|peer| peer.state == PeerState::Known)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_without_gossip_works_with_those_who_have_it() {
     let cluster = Cluster::new();
     let mut nodes = fleet(&cluster, 3, 3).await;

@@ -106,6 +106,8 @@ pub(crate) async fn gossip(node: Weak<Inner>, me: Facts, inbox: Inbox) {
     let mut events = inbox.0;
     let mut changes = endpoint.changes();
     drop(endpoint);
+    // It may have moved since this was written.
+    driver.compare_primary();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -117,7 +119,10 @@ pub(crate) async fn gossip(node: Weak<Inner>, me: Facts, inbox: Inbox) {
                 None => return,
             },
             changed = changes.changed() => match changed {
-                Ok(()) => driver.compare_links(),
+                Ok(()) => {
+                    driver.compare_links();
+                    driver.compare_primary();
+                }
                 Err(_) => return,
             },
             Some(sent) = driver.sending.join_next() => driver.send_more(sent.ok()),
@@ -300,6 +305,21 @@ impl Driver {
                 self.act(|gossiper, now, actions| gossiper.miss(&node, now, actions));
             }
             link.watch(self.gossiper.is_watched(&node));
+        }
+    }
+
+    /// The primary may have moved: everybody is told where this node sees it, and those are kept
+    /// connected who are there now.
+    fn compare_primary(&mut self) {
+        let Some(inner) = self.node.upgrade() else {
+            return;
+        };
+        let primary = inner.primary.region();
+        if self.gossiper.me().facts().primary != *primary {
+            let primary = primary.clone();
+            self.act(|gossiper, now, actions| {
+                gossiper.revise(|me| me.primary = primary, now, actions);
+            });
         }
     }
 

@@ -184,6 +184,8 @@ impl Gossiper {
         self.swim.revise(self.me().revised(change), &mut effects);
         self.tell_audience(&foca::Member::alive(self.me().clone()), actions);
         self.conclude(None, effects, now, actions);
+        // Who is likely to be called depends on where the primary is.
+        self.choose_neighbours(actions);
     }
 
     /// Somebody else's record about this node, later than its own.

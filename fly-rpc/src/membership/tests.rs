@@ -83,6 +83,27 @@ fn what_a_node_says_of_itself_reaches_all_within_a_second_in_a_cluster_of_sixty(
 }
 
 #[test]
+fn who_sees_the_primary_elsewhere_says_so_and_keeps_those_who_are_there() {
+    let mut world = cluster(60, 5, WAY);
+    world.run(Duration::from_secs(10));
+    let speaker = id(7);
+    world.act(&speaker, |node, now, actions| {
+        node.revise(|facts| facts.primary = "r3".into(), now, actions);
+    });
+    let speaks = &world.nodes[&speaker];
+    let kept = speaks.neighbours().iter().filter(|node| {
+        let known = speaks.known().get(*node);
+        known.is_some_and(|known| known.id().facts().region == "r3".into())
+    });
+    assert!(kept.count() >= 2, "{:?}", speaks.neighbours());
+    world.run(Duration::from_secs(1));
+    for (other, node) in world.nodes.iter().filter(|(other, _)| **other != speaker) {
+        let facts = node.known()[&speaker].id().facts();
+        assert_eq!(facts.primary, "r3".into(), "as {other} knows it");
+    }
+}
+
+#[test]
 fn who_leaves_is_gone_at_once() {
     let mut world = cluster(20, 5, WAY);
     world.run(Duration::from_secs(5));

@@ -233,10 +233,11 @@ impl Dials {
         })
     }
 
-    /// The known nodes that are not connected, with their addresses.
+    /// The known nodes that are dialled and not connected, with their addresses.
     pub(crate) fn disconnected(&self) -> Vec<(NodeId, Region, SocketAddr)> {
         let dials = self.lock();
-        let known = dials.iter().filter(|(_, dial)| !dial.is_connected());
+        let is_dialled = |dial: &Dial| dial.keeper.is_some() && !dial.is_connected();
+        let known = dials.iter().filter(|(_, dial)| is_dialled(dial));
         known
             .filter_map(|(address, dial)| {
                 let (node, region) = dial.who()?;

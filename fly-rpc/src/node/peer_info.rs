@@ -15,7 +15,8 @@ pub struct PeerInfo {
     pub id: NodeId,
     /// Where it says it runs.
     pub region: Region,
-    /// Where it says the primary is now; its own region's name if it is not connected.
+    /// Where it says the primary is now; if it is not connected, where gossip has that it says so, and
+    /// its own region's name without gossip.
     pub primary_region: Region,
     /// The epoch of that view; 0 if that is its configuration, if it knows no epochs, or if it is not
     /// connected.
@@ -155,11 +156,14 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
             functions: functions(&link.catalogue()),
         })
         .collect();
+    let roster = inner.roster();
     for (id, region, address) in inner.dials.disconnected() {
         if connected.contains(&id) || peers.iter().any(|peer| peer.id == id) {
             continue;
         }
-        let regions = (region.clone(), region);
+        let known = roster.get(&id).map(|known| known.facts().primary.clone());
+        let primary = known.unwrap_or_else(|| region.clone());
+        let regions = (region, primary);
         peers.push(PeerInfo::unconnected(
             id,
             regions,
@@ -168,11 +172,7 @@ pub(super) fn all(inner: &Inner) -> Vec<PeerInfo> {
         ));
     }
     let listed: HashSet<NodeId> = peers.iter().map(|peer| peer.id.clone()).collect();
-    for (id, known) in inner
-        .roster()
-        .iter()
-        .filter(|(id, _)| !listed.contains(*id))
-    {
+    for (id, known) in roster.iter().filter(|(id, _)| !listed.contains(*id)) {
         let facts = known.facts();
         let Some(address) = facts.address else {
             continue;
