@@ -174,6 +174,11 @@ impl Driver {
     fn take(&mut self, event: Event) {
         match event {
             Event::Heard(from, message) => {
+                // What it said first may be faster than the news that it is connected; an answer, and
+                // that it chose this node, would be lost.
+                if !self.connected.contains_key(&from) {
+                    self.compare_links();
+                }
                 let heard =
                     self.act(|gossiper, now, actions| gossiper.hear(&from, &message, now, actions));
                 if let Some(Err(error)) = heard {
@@ -296,8 +301,14 @@ impl Driver {
             }
         }
         for (node, link) in self.connected.clone() {
-            if !before.contains_key(&node) {
-                self.act(|gossiper, now, actions| gossiper.connect(&node, now, actions));
+            let life = |link: &Arc<Link>| link.hello().incarnation;
+            let former = before.get(&node).map(life);
+            if former != Some(life(&link)) {
+                self.act(|gossiper, now, actions| {
+                    // What was said to its former life, this one has not heard.
+                    gossiper.disconnect(&node);
+                    gossiper.connect(&node, now, actions);
+                });
             }
             if !link.is_suspect() {
                 self.suspected.remove(&node);
