@@ -19,7 +19,7 @@ use super::{
     member::{Facts, Member, Unreadable, array},
     neighbours::Neighbours,
     packet,
-    swim::{Effects, SUSPICION, Suspicion, Swim},
+    swim::{Effects, SUSPICION, Suspicion, Swim, part_of},
 };
 
 /// A node's part in the gossip. All times are since its start.
@@ -38,6 +38,10 @@ pub(super) struct Gossiper {
     answered: BTreeMap<NodeId, Duration>,
     next_telling: Duration,
     next_question: Duration,
+    /// Whom pictures have not been compared with since news goes to and fro: when that is due, and when
+    /// at the latest.
+    fresh: BTreeMap<NodeId, (Duration, Duration)>,
+    last_change: Duration,
     /// It has said goodbye: from then on it neither says nor hears anything.
     has_left: bool,
 }
@@ -78,6 +82,8 @@ impl Gossiper {
             answered: BTreeMap::new(),
             next_telling: Duration::ZERO,
             next_question: Duration::ZERO,
+            fresh: BTreeMap::new(),
+            last_change: Duration::ZERO,
             has_left: false,
         }
     }
@@ -111,6 +117,7 @@ impl Gossiper {
         tell(node, [&me].into_iter(), actions);
         if self.neighbours.confidants.contains(node) {
             actions.messages.push((node.clone(), choice(true)));
+            self.befriend(node, now);
         }
         if now >= self.next_question {
             self.ask(node, now, actions);
@@ -122,6 +129,13 @@ impl Gossiper {
         self.connected.remove(node);
         self.choosers.remove(node);
         self.answered.remove(node);
+        self.fresh.remove(node);
+    }
+
+    /// News goes to `node` and comes from it from now on; what was told before neither end knows.
+    fn befriend(&mut self, node: &NodeId, now: Duration) {
+        let due = (now + QUIET, now + UNREST);
+        self.fresh.entry(node.clone()).or_insert(due);
     }
 
     /// A connection to `node` is there and nothing comes over it, although something was asked.
@@ -154,13 +168,15 @@ impl Gossiper {
             SWIM => self.swim.hear(from, body, &mut effects),
             RECORDS => self.swim.learn(body, &mut effects),
             QUESTION => {
-                self.answer(from, u64::from_le_bytes(array(&mut body)?), now, actions);
+                let digest = u64::from_le_bytes(array(&mut body)?);
+                self.answer(from, digest, body.as_chunks().0, now, actions);
                 Ok(())
             }
             CHOICE => {
                 let [chosen] = array(&mut body)?;
                 if chosen == 1 && self.connected.contains(from) {
                     self.choosers.insert(from.clone());
+                    self.befriend(from, now);
                 } else {
                     self.choosers.remove(from);
                 }
@@ -185,7 +201,7 @@ impl Gossiper {
         self.tell_audience(&foca::Member::alive(self.me().clone()), actions);
         self.conclude(None, effects, now, actions);
         // Who is likely to be called depends on where the primary is.
-        self.choose_neighbours(actions);
+        self.choose_neighbours(now, actions);
     }
 
     /// Somebody else's record about this node, later than its own.
@@ -244,6 +260,7 @@ impl Gossiper {
             self.swim.condemn(&suspicion, &mut effects);
         }
         self.conclude(None, effects, now, actions);
+        self.compare_with_fresh(now, actions);
         if now >= self.next_question {
             // The one whose turn it is, so that all are asked in time.
             let audience = self.audience();
@@ -266,7 +283,8 @@ impl Gossiper {
         let timer = self.timers.first_key_value().map(|((due, _), _)| *due);
         let suspicion = self.suspicions.iter().map(|(due, _)| *due).min();
         let telling = (!self.news.is_empty()).then_some(self.next_telling);
-        let others = [timer, suspicion, telling].into_iter().flatten();
+        let comparing = self.fresh.values().map(|(due, _)| *due).min();
+        let others = [timer, suspicion, telling, comparing].into_iter().flatten();
         others.fold(self.next_question, Duration::min)
     }
 
@@ -287,6 +305,7 @@ impl Gossiper {
             return;
         }
         actions.has_changed = true;
+        self.last_change = now;
         if self.news.is_empty() {
             // What comes in the same moment travels together.
             self.next_telling = self.next_telling.max(now + GATHERING);
@@ -294,10 +313,10 @@ impl Gossiper {
         for change in changes {
             self.news.insert(change.id().node().clone(), from.cloned());
         }
-        self.choose_neighbours(actions);
+        self.choose_neighbours(now, actions);
     }
 
-    fn choose_neighbours(&mut self, actions: &mut Actions) {
+    fn choose_neighbours(&mut self, now: Duration, actions: &mut Actions) {
         let alive = self.swim.known().values();
         let alive = alive.filter(|member| member.state() != State::Down);
         let facts = self.swim.me().facts();
@@ -308,13 +327,14 @@ impl Gossiper {
         );
         let former = mem::replace(&mut self.neighbours, chosen);
         let (before, after) = (&former.confidants, &self.neighbours.confidants);
-        for (node, chosen) in before
-            .difference(after)
-            .map(|node| (node, false))
-            .chain(after.difference(before).map(|node| (node, true)))
-        {
-            if self.connected.contains(node) {
-                actions.messages.push((node.clone(), choice(chosen)));
+        let dropped = before.difference(after).map(|node| (node.clone(), false));
+        let added = after.difference(before).map(|node| (node.clone(), true));
+        for (node, chosen) in dropped.chain(added).collect::<Vec<_>>() {
+            if self.connected.contains(&node) {
+                if chosen {
+                    self.befriend(&node, now);
+                }
+                actions.messages.push((node, choice(chosen)));
             }
         }
     }
@@ -357,26 +377,73 @@ impl Gossiper {
         }
     }
 
+    /// Compares pictures with those whom that is due with: once no news has come for a moment, so that
+    /// what is on its way anyway is not told twice.
+    fn compare_with_fresh(&mut self, now: Duration, actions: &mut Actions) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        let quiet = self.last_change + QUIET;
+        let mut due = Vec::new();
+        self.fresh.retain(|node, (at, latest)| {
+            if *at <= now && quiet > now && *latest > now {
+                *at = quiet.min(*latest);
+            } else if *at <= now {
+                due.push(node.clone());
+                return false;
+            }
+            true
+        });
+        let audience = self.audience();
+        for node in due.iter().filter(|node| audience.contains(*node)) {
+            self.ask(node, now, actions);
+        }
+    }
+
     fn ask(&mut self, node: &NodeId, now: Duration, actions: &mut Actions) {
         let first = self.swim.known().is_empty();
         self.next_question = now + if first { FIRST_QUESTIONS } else { QUESTIONS };
         let mut message = vec![QUESTION];
-        message.put_u64_le(self.swim.digest());
+        let (whole, parts) = self.swim.digests(parts_for(self.swim.known().len()));
+        message.put_u64_le(whole);
+        for part in parts {
+            message.put_u16_le(part);
+        }
         actions.messages.push((node.clone(), message.into()));
     }
 
-    /// Tells everything to who knows something else, but not all the time.
-    fn answer(&mut self, from: &NodeId, digest: u64, now: Duration, actions: &mut Actions) {
+    /// Tells who knows something else what is in those parts of the picture that differ, but not all the
+    /// time. An older build asks for all parts.
+    fn answer(
+        &mut self,
+        from: &NodeId,
+        digest: u64,
+        asked: &[[u8; 2]],
+        now: Duration,
+        actions: &mut Actions,
+    ) {
         let is_early = self
             .answered
             .get(from)
             .is_some_and(|answered| now < *answered + ANSWERS);
-        if digest != self.swim.digest() && !is_early {
-            self.answered.insert(from.clone(), now);
-            let me = foca::Member::alive(self.me().clone());
-            tell(from, self.swim.known().values().chain([&me]), actions);
+        let (whole, parts) = self.swim.digests(asked.len().min(PARTS));
+        if digest == whole || is_early {
+            return;
         }
+        self.answered.insert(from.clone(), now);
+        let differs = |member: &foca::Member<Member>| {
+            let part = part_of(member.id().node(), parts.len());
+            part.is_none_or(|part| asked[part] != parts[part].to_le_bytes())
+        };
+        let me = foca::Member::alive(self.me().clone());
+        let known = self.swim.known().values().chain([&me]);
+        tell(from, known.filter(|member| differs(member)), actions);
     }
+}
+
+/// Parts of a picture of so many members that are compared one by one: of some four members each.
+fn parts_for(members: usize) -> usize {
+    (members / 4).clamp(1, PARTS)
 }
 
 /// Puts records into as few messages as possible.
@@ -409,7 +476,7 @@ fn choice(chosen: bool) -> Bytes {
 const SWIM: u8 = 1;
 /// Records, one after the other.
 const RECORDS: u8 = 2;
-/// Asks for everything, unless this digest is that of the other.
+/// Asks for what differs: a digest of everything, and one of each part of it.
 const QUESTION: u8 = 3;
 /// Whether the sender tells its news to the receiver, and wants to hear its.
 const CHOICE: u8 = 4;
@@ -420,6 +487,12 @@ const MESSAGE: usize = fly_rpc_transport::Link::gossip_size();
 const GATHERING: Duration = Duration::from_millis(100);
 /// How often the picture is compared with a neighbour's.
 const QUESTIONS: Duration = Duration::from_secs(20);
+/// Parts of a picture that are compared at most: their digests fill half a message.
+const PARTS: usize = 1_024;
+/// How long no news has come before pictures are compared with who is new.
+const QUIET: Duration = Duration::from_millis(500);
+/// After which that is done although news keeps coming.
+const UNREST: Duration = Duration::from_secs(5);
 /// The same, as long as nobody is known.
 const FIRST_QUESTIONS: Duration = Duration::from_secs(1);
 /// How often everything is told to one neighbour.

@@ -215,14 +215,23 @@ impl Swim {
         &self.known
     }
 
-    /// A number that two nodes share which know the same, this node included.
-    pub(super) fn digest(&self) -> u64 {
+    /// A number that two nodes share which know the same, this node included; and the same for each of
+    /// so many parts of what they know.
+    pub(super) fn digests(&self, parts: usize) -> (u64, Vec<u16>) {
         let me = foca::Member::alive(self.me().clone());
-        self.known
+        let living = self
+            .known
             .values()
-            .filter(|member| member.state() != State::Down)
-            .chain([&me])
-            .fold(0, |digest, member| digest ^ hash(member))
+            .filter(|member| member.state() != State::Down);
+        let (mut whole, mut digests) = (0, vec![0; parts]);
+        for member in living.chain([&me]) {
+            let hash = hash(member);
+            whole ^= hash;
+            if let Some(part) = part_of(member.id().node(), parts) {
+                digests[part] ^= hash as u16;
+            }
+        }
+        (whole, digests)
     }
 
     fn knows(&self, node: &NodeId) -> bool {
@@ -276,6 +285,14 @@ fn hash(member: &foca::Member<Member>) -> u64 {
     let mut hash = Fnv::default();
     hash.write(&record);
     hash.finish()
+}
+
+/// Which of so many parts a member belongs to; `None` if there are none.
+pub(super) fn part_of(node: &NodeId, parts: usize) -> Option<usize> {
+    let mut hash = Fnv::default();
+    hash.write(node.as_str().as_bytes());
+    let part = hash.finish().checked_rem(parts as u64)?;
+    Some(part as usize)
 }
 
 fn config(members: usize) -> Config {
