@@ -43,6 +43,12 @@ impl Link {
         self.watched.store(watch, Ordering::Relaxed);
     }
 
+    /// Gives the connection up, as after too long a silence: others say as well that the peer is gone.
+    pub fn give_up(&self) {
+        tracing::info!(peer = %self.node(), "nothing is heard here, and others say that it is gone; the connection is given up");
+        self.close(CloseCode::Silent);
+    }
+
     /// Waits for a sign of life that answers a question asked now. False if none comes in time.
     pub(crate) async fn answers_ping(&self, patience: Duration) -> bool {
         let ping = self.ping();

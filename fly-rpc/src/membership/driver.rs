@@ -12,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use fly_rpc_transport::{CloseCode, DialError, Link, NodeId};
+use foca::State;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -269,6 +270,7 @@ impl Driver {
             // Who waits for a node looks again.
             inner.endpoint.refresh();
             self.keep_neighbours(&inner);
+            self.part_from_the_dead();
         }
         for (to, packet) in actions.datagrams {
             send_packet(&inner, &to, packet);
@@ -315,7 +317,20 @@ impl Driver {
             } else if self.suspected.insert(node.clone()) {
                 self.act(|gossiper, now, actions| gossiper.miss(&node, now, actions));
             }
-            link.watch(self.gossiper.is_watched(&node));
+        }
+        self.part_from_the_dead();
+    }
+
+    /// Who is said to be gone is looked at closely, and believed to be if nothing is heard here either:
+    /// without the others that would take twice as long.
+    fn part_from_the_dead(&self) {
+        for (node, link) in &self.connected {
+            let said = self.gossiper.known().get(node).map(foca::Member::state);
+            let is_doubted = said.is_some_and(|state| state != State::Alive);
+            link.watch(is_doubted || self.gossiper.is_watched(node));
+            if said == Some(State::Down) && link.is_suspect() && !link.is_closed() {
+                link.give_up();
+            }
         }
     }
 
