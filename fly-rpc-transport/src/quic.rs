@@ -128,11 +128,12 @@ fn transport(limits: &Limits, role: Role, path: Path) -> TransportConfig {
         .initial_rtt(INITIAL_ROUND_TRIP)
         .max_idle_timeout(IdleTimeout::try_from(limits.idle_timeout).ok())
         .keep_alive_interval((role == Role::Client).then_some(limits.keep_alive));
-    if path == Path::Machine {
-        let mut discovery = MtuDiscoveryConfig::default();
-        discovery.upper_bound(MACHINE_PACKET);
-        config.mtu_discovery_config(Some(discovery));
-    }
+    let mut discovery = MtuDiscoveryConfig::default();
+    match path {
+        Path::Machine => discovery.upper_bound(MACHINE_PACKET),
+        Path::Network => discovery.minimum_change(PACKET_STEP),
+    };
+    config.mtu_discovery_config(Some(discovery));
     config
 }
 
@@ -153,6 +154,12 @@ const DATAGRAMS: usize = 32 * 1024;
 /// restarting node wait a second for its second try; a needless retransmission on a longer path
 /// costs one packet.
 const INITIAL_ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// Bytes of the smallest step in the search for the largest packet between two machines. Each try is a
+/// packet of that size, and quinn's own step of 20 takes five of them each way, 7 kB, which is more than
+/// all else that a connection needs that was made to ask one question; this one takes two, and finds
+/// at least 95 % of what there is.
+const PACKET_STEP: u16 = 64;
 
 /// Bytes of the largest packet between two processes of one machine, if the loopback interface lets it
 /// pass. What a packet costs hardly depends on its size: 1 MB echoes take 0.6 of the processor's time
