@@ -14,11 +14,29 @@ use std::{
 
 use bytes::BufMut;
 use fly_rpc_transport::{NodeId, Region};
+use sha2::{Digest, Sha256};
 
 /// What a node says of itself. Cloning is a reference count. Two records of the same life and revision
 /// are the same: a node never says two things in one revision.
 #[derive(Clone)]
-pub(crate) struct Member(Arc<Facts>);
+pub(crate) struct Member(Arc<Record>);
+
+struct Record {
+    facts: Facts,
+    key: Key,
+}
+
+/// Stands for a node's name where many are compared: 128 bits of its SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(u128);
+
+impl Key {
+    fn of(node: &NodeId) -> Self {
+        let hash = Sha256::digest(node.as_str());
+        let (half, _) = hash.split_first_chunk().expect("a SHA-256 has 32 bytes");
+        Self(u128::from_le_bytes(*half))
+    }
+}
 
 /// The content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,16 +61,20 @@ pub(crate) struct Facts {
 
 impl Member {
     pub(crate) fn facts(&self) -> &Facts {
-        &self.0
+        &self.0.facts
     }
 
     pub(crate) fn node(&self) -> &NodeId {
-        &self.0.node
+        &self.facts().node
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.0.key
     }
 
     /// The next revision, with this changed.
     pub(crate) fn revised(&self, change: impl FnOnce(&mut Facts)) -> Self {
-        let mut facts = Facts::clone(&self.0);
+        let mut facts = self.facts().clone();
         facts.revision = facts.revision.saturating_add(1);
         change(&mut facts);
         facts.into()
@@ -60,7 +82,7 @@ impl Member {
 
     /// Which of two records of one node is the later.
     pub(crate) fn age(&self, other: &Self) -> Ordering {
-        let key = |member: &Self| (member.0.life, member.0.revision);
+        let key = |member: &Self| (member.facts().life, member.facts().revision);
         key(self).cmp(&key(other))
     }
 
@@ -78,7 +100,7 @@ impl Member {
             catalogue,
             draining,
             rest,
-        } = &*self.0;
+        } = self.facts();
         put_text(out, node.as_str());
         out.put_u64_le(*life);
         out.put_u32_le(*revision);
@@ -138,9 +160,9 @@ impl Member {
 
     /// Writes which record is meant, for those who have it.
     pub(crate) fn encode_reference(&self, out: &mut Vec<u8>) {
-        put_text(out, self.0.node.as_str());
-        out.put_u64_le(self.0.life);
-        out.put_u32_le(self.0.revision);
+        put_text(out, self.node().as_str());
+        out.put_u64_le(self.facts().life);
+        out.put_u32_le(self.facts().revision);
     }
 
     /// Reads which record is meant. It equals that record, and says nothing else.
@@ -162,13 +184,14 @@ impl Member {
 
 impl From<Facts> for Member {
     fn from(facts: Facts) -> Self {
-        Self(Arc::new(facts))
+        let key = Key::of(&facts.node);
+        Self(Arc::new(Record { facts, key }))
     }
 }
 
 impl PartialEq for Member {
     fn eq(&self, other: &Self) -> bool {
-        self.age(other).is_eq() && self.0.node == other.0.node
+        Arc::ptr_eq(&self.0, &other.0) || (self.age(other).is_eq() && self.key() == other.key())
     }
 }
 
@@ -181,7 +204,7 @@ impl fmt::Debug for Member {
             life,
             revision,
             ..
-        } = &*self.0;
+        } = self.facts();
         write!(f, "{node}/{life}/{revision}")
     }
 }

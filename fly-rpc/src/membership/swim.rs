@@ -16,7 +16,7 @@ use foca::{Config, Foca, NoCustomBroadcast, Notification, PeriodicParams, State,
 
 use super::{
     chance::Chance,
-    member::{Member, Unreadable, array},
+    member::{Key, Member, Unreadable, array},
     packet::{self, PacketCodec},
 };
 use crate::fnv::Fnv;
@@ -26,6 +26,8 @@ pub(super) struct Swim {
     foca: Foca<Member, PacketCodec, Chance, NoCustomBroadcast>,
     codec: PacketCodec,
     known: BTreeMap<NodeId, foca::Member<Member>>,
+    /// The same in foca's order, in which most of it stays from one look to the next.
+    seen: Vec<foca::Member<Member>>,
     /// How many may be known.
     most: usize,
     /// The latest record about this node that is not its own.
@@ -51,6 +53,7 @@ impl Swim {
             foca: Foca::new(me, config(1), Chance(randomness), codec.clone()),
             codec,
             known: BTreeMap::new(),
+            seen: Vec::new(),
             most,
             pretender: None,
             dirty: false,
@@ -109,7 +112,14 @@ impl Swim {
     ) -> Result<(), Unreadable> {
         let mut learnt = Vec::new();
         while !records.is_empty() {
-            learnt.push(self.codec.read(&mut records)?);
+            let member = self.codec.read(&mut records)?;
+            // News comes from several sides; foca would look at everybody for each.
+            if self.known.get(member.id().node()) != Some(&member) {
+                learnt.push(member);
+            }
+        }
+        if learnt.is_empty() {
+            return Ok(());
         }
         let mut room = self.most.saturating_sub(self.known.len());
         learnt.retain(|member| {
@@ -184,14 +194,22 @@ impl Swim {
         }
         let mut changes = Vec::new();
         let mut count = 0;
+        let mut has_moved = false;
         for member in self.foca.iter_membership_state() {
+            let is_seen = self.seen.get(count) == Some(member);
             count += 1;
-            let known = self.known.get(member.id().node());
-            if known != Some(member) {
+            if is_seen {
+                continue;
+            }
+            has_moved = true;
+            if self.known.get(member.id().node()) != Some(member) {
                 self.known
                     .insert(member.id().node().clone(), member.clone());
                 changes.push(member.clone());
             }
+        }
+        if has_moved || count < self.seen.len() {
+            self.seen = self.foca.iter_membership_state().cloned().collect();
         }
         if count < self.known.len() {
             let still: BTreeSet<&NodeId> = self
@@ -330,14 +348,14 @@ impl foca::Runtime<Member> for &mut Effects {
 }
 
 impl foca::Identity for Member {
-    type Addr = NodeId;
+    type Addr = Key;
 
     fn renew(&self) -> Option<Self> {
         Some(self.revised(|_| ()))
     }
 
-    fn addr(&self) -> NodeId {
-        self.node().clone()
+    fn addr(&self) -> Key {
+        self.key()
     }
 
     fn win_addr_conflict(&self, adversary: &Self) -> bool {
