@@ -5,21 +5,24 @@
 //! net, and for those whom no neighbour watches. A node that joins, or whose picture differs from its
 //! neighbour's, asks for everything.
 
+mod comparing;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
     time::Duration,
 };
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use fly_rpc_transport::{NodeId, Randomness};
 use foca::{State, Timer};
 
+use self::comparing::{FIRST_QUESTIONS, QUESTIONS};
 use super::{
     member::{Facts, Member, Unreadable, array},
-    neighbours::Neighbours,
+    neighbours::{CONFIDANTS, Neighbours},
     packet,
-    swim::{Effects, SUSPICION, Suspicion, Swim, part_of},
+    swim::{Effects, SUSPICION, Suspicion, Swim},
 };
 
 /// A node's part in the gossip. All times are since its start.
@@ -29,8 +32,8 @@ pub(super) struct Gossiper {
     /// Connected nodes that chose this one to tell news to, and to hear it from.
     choosers: BTreeSet<NodeId>,
     neighbours: Neighbours,
-    /// Whom there is news of, and from whom this node has it.
-    news: BTreeMap<NodeId, Option<NodeId>>,
+    /// Whom there is news of, and who has it already.
+    news: BTreeMap<NodeId, BTreeSet<NodeId>>,
     timers: BTreeMap<(Duration, u64), Timer<Member>>,
     timers_set: u64,
     suspicions: Vec<(Duration, Suspicion)>,
@@ -130,12 +133,6 @@ impl Gossiper {
         self.choosers.remove(node);
         self.answered.remove(node);
         self.fresh.remove(node);
-    }
-
-    /// News goes to `node` and comes from it from now on; what was told before neither end knows.
-    fn befriend(&mut self, node: &NodeId, now: Duration) {
-        let due = (now + QUIET, now + UNREST);
-        self.fresh.entry(node.clone()).or_insert(due);
     }
 
     /// A connection to `node` is there and nothing comes over it, although something was asked.
@@ -300,6 +297,11 @@ impl Gossiper {
             self.timers_set += 1;
             self.timers.insert((now + after, self.timers_set), timer);
         }
+        for echo in &effects.echoes {
+            if let (Some(heard), Some(from)) = (self.news.get_mut(echo), from) {
+                heard.insert(from.clone());
+            }
+        }
         let changes = self.swim.changes();
         if changes.is_empty() {
             return;
@@ -308,10 +310,11 @@ impl Gossiper {
         self.last_change = now;
         if self.news.is_empty() {
             // What comes in the same moment travels together.
-            self.next_telling = self.next_telling.max(now + GATHERING);
+            self.next_telling = self.next_telling.max(now + self.gathering());
         }
         for change in changes {
-            self.news.insert(change.id().node().clone(), from.cloned());
+            let heard = from.into_iter().cloned().collect();
+            self.news.insert(change.id().node().clone(), heard);
         }
         self.choose_neighbours(now, actions);
     }
@@ -345,15 +348,21 @@ impl Gossiper {
         confidants.chain(&self.choosers).cloned().collect()
     }
 
+    /// Who has many to tell waits until some of them have told it themselves.
+    fn gathering(&self) -> Duration {
+        let usual = 2 * CONFIDANTS as u32;
+        GATHERING * (self.audience().len() as u32).max(usual) / usual
+    }
+
     fn tell_news(&mut self, now: Duration, actions: &mut Actions) {
         let news = mem::take(&mut self.news);
         if news.is_empty() {
             return;
         }
-        self.next_telling = now + GATHERING;
+        self.next_telling = now + self.gathering();
         let known = self.swim.known();
         for node in self.audience() {
-            let unheard = news.iter().filter(|(_, from)| from.as_ref() != Some(&node));
+            let unheard = news.iter().filter(|(_, heard)| !heard.contains(&node));
             tell(
                 &node,
                 unheard.filter_map(|(about, _)| known.get(about)),
@@ -376,74 +385,6 @@ impl Gossiper {
             tell(&node, [member].into_iter(), actions);
         }
     }
-
-    /// Compares pictures with those whom that is due with: once no news has come for a moment, so that
-    /// what is on its way anyway is not told twice.
-    fn compare_with_fresh(&mut self, now: Duration, actions: &mut Actions) {
-        if self.fresh.is_empty() {
-            return;
-        }
-        let quiet = self.last_change + QUIET;
-        let mut due = Vec::new();
-        self.fresh.retain(|node, (at, latest)| {
-            if *at <= now && quiet > now && *latest > now {
-                *at = quiet.min(*latest);
-            } else if *at <= now {
-                due.push(node.clone());
-                return false;
-            }
-            true
-        });
-        let audience = self.audience();
-        for node in due.iter().filter(|node| audience.contains(*node)) {
-            self.ask(node, now, actions);
-        }
-    }
-
-    fn ask(&mut self, node: &NodeId, now: Duration, actions: &mut Actions) {
-        let first = self.swim.known().is_empty();
-        self.next_question = now + if first { FIRST_QUESTIONS } else { QUESTIONS };
-        let mut message = vec![QUESTION];
-        let (whole, parts) = self.swim.digests(parts_for(self.swim.known().len()));
-        message.put_u64_le(whole);
-        for part in parts {
-            message.put_u16_le(part);
-        }
-        actions.messages.push((node.clone(), message.into()));
-    }
-
-    /// Tells who knows something else what is in those parts of the picture that differ, but not all the
-    /// time. An older build asks for all parts.
-    fn answer(
-        &mut self,
-        from: &NodeId,
-        digest: u64,
-        asked: &[[u8; 2]],
-        now: Duration,
-        actions: &mut Actions,
-    ) {
-        let is_early = self
-            .answered
-            .get(from)
-            .is_some_and(|answered| now < *answered + ANSWERS);
-        let (whole, parts) = self.swim.digests(asked.len().min(PARTS));
-        if digest == whole || is_early {
-            return;
-        }
-        self.answered.insert(from.clone(), now);
-        let differs = |member: &foca::Member<Member>| {
-            let part = part_of(member.id().node(), parts.len());
-            part.is_none_or(|part| asked[part] != parts[part].to_le_bytes())
-        };
-        let me = foca::Member::alive(self.me().clone());
-        let known = self.swim.known().values().chain([&me]);
-        tell(from, known.filter(|member| differs(member)), actions);
-    }
-}
-
-/// Parts of a picture of so many members that are compared one by one: of some four members each.
-fn parts_for(members: usize) -> usize {
-    (members / 4).clamp(1, PARTS)
 }
 
 /// Puts records into as few messages as possible.
@@ -483,17 +424,6 @@ const CHOICE: u8 = 4;
 
 /// Bytes of a message.
 const MESSAGE: usize = fly_rpc_transport::Link::gossip_size();
-/// How long news is gathered before it is told: at each of some five steps through the cluster.
+/// How long news is gathered before it is told: at each of some five steps through the cluster, by who
+/// has as many to tell as there are on average.
 const GATHERING: Duration = Duration::from_millis(100);
-/// How often the picture is compared with a neighbour's.
-const QUESTIONS: Duration = Duration::from_secs(20);
-/// Parts of a picture that are compared at most: their digests fill half a message.
-const PARTS: usize = 1_024;
-/// How long no news has come before pictures are compared with who is new.
-const QUIET: Duration = Duration::from_millis(500);
-/// After which that is done although news keeps coming.
-const UNREST: Duration = Duration::from_secs(5);
-/// The same, as long as nobody is known.
-const FIRST_QUESTIONS: Duration = Duration::from_secs(1);
-/// How often everything is told to one neighbour.
-const ANSWERS: Duration = Duration::from_secs(2);

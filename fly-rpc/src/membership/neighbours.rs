@@ -81,7 +81,7 @@ fn affinity(me: &NodeId, other: &NodeId) -> u64 {
 pub(crate) const MESH: usize = 16;
 /// Members to whom a node tells news, beside those who chose it: a random graph with three edges chosen
 /// by each node is connected, for all that chance can do.
-const CONFIDANTS: usize = 3;
+pub(super) const CONFIDANTS: usize = 3;
 /// Nodes of a region that are kept connected: power of two choices needs two.
 const LIKELY: usize = 2;
 

@@ -42,6 +42,8 @@ pub(super) struct Effects {
     pub(super) packets: Vec<(Member, Bytes)>,
     /// What is to be handed back, and after how long.
     pub(super) timers: Vec<(Timer<Member>, Duration)>,
+    /// Of whom nothing was heard that is not known.
+    pub(super) echoes: Vec<NodeId>,
 }
 
 impl Swim {
@@ -114,7 +116,9 @@ impl Swim {
         while !records.is_empty() {
             let member = self.codec.read(&mut records)?;
             // News comes from several sides; foca would look at everybody for each.
-            if self.known.get(member.id().node()) != Some(&member) {
+            if self.known.get(member.id().node()) == Some(&member) {
+                effects.echoes.push(member.id().node().clone());
+            } else {
                 learnt.push(member);
             }
         }
