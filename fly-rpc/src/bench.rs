@@ -21,7 +21,9 @@ use fly_rpc_transport::{Catalogue, Limits, NodeId, Offer, Region};
 
 use crate::{
     balance::{Moment, Nearest, Resort, Settings, Verdict, Vitals},
-    registry::Entry,
+    node::Node,
+    registry::{Entry, registered},
+    remote::RemoteCall,
     resolve::{Candidate, Here, Scene, Wanted, choose},
     routes::Routes,
     target::Target,
@@ -191,6 +193,50 @@ impl Candidate for Arc<Invented> {
         let catalogue = Arc::clone(&catalogue.unwrap_or_else(PoisonError::into_inner));
         look(catalogue.versions(name))
     }
+}
+
+/// What one choice of a node takes, on average over so many, for a function of this program (its name
+/// and version) that is called through `node`; `None` if there is nobody whom a call could be sent to
+/// at once, or no such function.
+pub fn resolution(
+    node: &Node,
+    target: &Target,
+    function: (&str, u32),
+    rounds: u32,
+) -> Option<Duration> {
+    let mut named = registered().iter().enumerate();
+    let (place, function) = named.find(|(_, registered)| {
+        let spec = registered.spec();
+        (spec.name, spec.version) == function
+    })?;
+    let contract = function.contract.as_ref().ok()?;
+    let call = RemoteCall {
+        node,
+        spec: function.spec(),
+        place,
+        wanted: Wanted {
+            target,
+            name: function.spec().name,
+            version: function.spec().version,
+            fingerprint: contract.fingerprint().to_bytes(),
+            contract: contract.text(),
+        },
+        deadline: tokio::time::Instant::now(),
+        wait_ready: false,
+        has_older: false,
+    };
+    call.choose_at_once(&[])?;
+    let began = Instant::now();
+    for _ in 0..rounds {
+        std::hint::black_box(call.choose_at_once(&[]));
+    }
+    Some(began.elapsed() / rounds.max(1))
+}
+
+/// The digest of the catalogue that a node has, as `node` heard by gossip.
+pub fn catalogue_heard(node: &Node, of: &NodeId) -> Option<[u8; 16]> {
+    let roster = node.inner().roster();
+    roster.get(of).map(|known| known.facts().catalogue)
 }
 
 /// The region with this number, of [`REGIONS`]; 0 is the caller's and 1 the primary's.

@@ -118,7 +118,7 @@ impl RemoteCall<'_> {
     }
 
     /// A node that is chosen without looking at all of them; `None` says nothing.
-    pub(super) fn choose_at_once(&self, tried: &[Arc<Link>]) -> Option<Arc<Link>> {
+    pub(crate) fn choose_at_once(&self, tried: &[Arc<Link>]) -> Option<Arc<Link>> {
         let inner = self.node.inner();
         let here = inner.here();
         let targets = self.wanted.target.in_order();
