@@ -8,6 +8,7 @@ mod beside;
 mod calls;
 mod choosing;
 mod cold;
+mod crowd;
 mod faults;
 mod fleet;
 mod ledger;
