@@ -12,6 +12,7 @@ use std::{
 use fly_rpc_transport::Limits;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use crate::membership::fuzzing::gossip;
 use crate::{
     codec::{self, Bounds},
     registry::ByteSlice,

@@ -5,6 +5,8 @@
 
 mod chance;
 mod driver;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gossiper;
 mod member;
 #[cfg(any(test, feature = "bench"))]
