@@ -7,11 +7,12 @@ mod table;
 
 use std::{sync::Arc, time::Duration};
 
-use fly_rpc_transport::{Link, NodeId, Region};
+use fly_rpc_transport::{Link, NodeId, Offer, Region};
 use tokio::time::Instant;
 
 use crate::{
     balance::{self, Condition},
+    membership::Known,
     node::{Inner, Node},
     registry::{Registered, registered},
     remote::{Course, Found, RemoteCall, bond},
@@ -71,7 +72,8 @@ pub enum Reason {
     LaterTarget,
     /// Another region is nearer.
     Farther,
-    /// It is known, and not connected.
+    /// It is known, and not connected. If it is known by gossip, it is dialled when a call needs it and
+    /// nobody who is connected can serve that.
     NotConnected,
     /// It is about to stop.
     Draining,
@@ -197,7 +199,7 @@ pub(crate) fn explain(node: &Node, target: Target, function: &FunctionName) -> E
     }
     for (node, known) in inner.roster().iter() {
         if *node != inner.id && others.iter().all(|other| other.node != *node) {
-            others.push(look.at_unconnected(node.clone(), known.facts().region.clone()));
+            others.push(look.at_known(node, known));
         }
     }
     others.sort_by(|a, b| a.node.cmp(&b.node));
@@ -238,6 +240,22 @@ impl Look<'_> {
                 .ok()
                 .filter(|cost| *cost < UNKNOWN),
         }
+    }
+
+    /// One that is known by gossip only.
+    fn at_known(&self, node: &NodeId, known: &Known) -> Considered {
+        let facts = known.facts();
+        let mut considered = self.at_unconnected(node.clone(), facts.region.clone());
+        let catalogue = self.inner.endpoint.catalogue(&facts.catalogue);
+        let unsuited = || self.unsuited_by(catalogue.as_deref()?.versions(self.wanted.name));
+        if considered.reason == Reason::NotConnected {
+            considered.reason = match (facts.draining, known.is_suspect()) {
+                (true, _) => Reason::Draining,
+                (false, true) => Reason::Suspect,
+                (false, false) => unsuited().unwrap_or(Reason::NotConnected),
+            };
+        }
+        considered
     }
 
     fn at_unconnected(&self, node: NodeId, region: Region) -> Considered {
@@ -326,23 +344,30 @@ impl Look<'_> {
 
     /// Why it cannot serve the function, if it cannot.
     fn unsuited(&self, link: &Arc<Link>) -> Option<Reason> {
-        let Wanted { name, version, .. } = self.wanted;
         if self.is_known && resolve::offers(link, &self.wanted) {
             return None;
         }
-        Candidate::versions(link, name, |offers| {
-            let same = offers.iter().find(|offer| offer.version == version);
-            match same {
-                // Nothing to compare it with.
-                Some(_) if !self.is_known => None,
-                Some(other) => Some(Reason::OtherContract {
-                    theirs: other.contract.clone(),
-                }),
-                None => Some(Reason::NotOffered {
-                    offered: offers.iter().map(|offer| offer.version).collect(),
-                }),
-            }
-        })
+        Candidate::versions(link, self.wanted.name, |offers| self.unsuited_by(offers))
+    }
+
+    /// Why nobody can serve the function who offers these versions of it.
+    fn unsuited_by(&self, offers: &[Offer]) -> Option<Reason> {
+        let Wanted {
+            version,
+            fingerprint,
+            ..
+        } = self.wanted;
+        match offers.iter().find(|offer| offer.version == version) {
+            // Nothing to compare it with.
+            Some(_) if !self.is_known => None,
+            Some(same) if same.fingerprint == fingerprint => None,
+            Some(other) => Some(Reason::OtherContract {
+                theirs: other.contract.clone(),
+            }),
+            None => Some(Reason::NotOffered {
+                offered: offers.iter().map(|offer| offer.version).collect(),
+            }),
+        }
     }
 
     /// The first of the targets in order that it belongs to.

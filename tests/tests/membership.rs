@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use fly_rpc::{Executed, Node, NodeBuilder, PeerState, RpcError, region_rpc};
+use fly_rpc::{Executed, Node, NodeBuilder, PeerState, Reason, RpcError, region_rpc};
 use fly_rpc_tests::{Cluster, SOON};
 use tokio::time::Instant;
 
@@ -126,6 +126,27 @@ async fn a_node_that_lacks_the_function_is_passed_over_even_if_it_is_not_connect
         nodes.push(start(&cluster, number, "old", old).await);
     }
     until(&nodes[3], knows_all(23)).await;
+    let explained = nodes[3].explain("@region(old)", "twice");
+    for old in ["n20", "n21", "n22"] {
+        let considered = explained
+            .nodes
+            .iter()
+            .find(|node| node.node.as_str() == old);
+        let reason = considered.map(|considered| &considered.reason);
+        // Of those who are not connected it is known if one that is serves the same.
+        assert!(
+            matches!(
+                reason,
+                Some(Reason::NotOffered { .. } | Reason::NotConnected)
+            ),
+            "{explained}"
+        );
+    }
+    let other = explained
+        .nodes
+        .iter()
+        .find(|node| node.region == "r1".into());
+    assert_eq!(other.map(|other| &other.reason), Some(&Reason::NotOfTarget));
     let error = twice_on_region("old", 1)
         .via(&nodes[3])
         .await

@@ -19,7 +19,7 @@ mod swim;
 pub(crate) use driver::{Membership, gossip};
 pub(crate) use member::Facts;
 pub(crate) use neighbours::MESH;
-pub(crate) use roster::Roster;
+pub(crate) use roster::{Known, Roster};
 
 #[cfg(test)]
 mod tests;
