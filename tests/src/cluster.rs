@@ -16,6 +16,11 @@ use crate::probe::Probe;
 /// Longer than anything here takes on a busy machine; only a test that fails waits for it.
 pub const SOON: Duration = Duration::from_secs(30);
 
+/// Whether nodes gossip that nobody said otherwise of: `FLY_RPC_GOSSIP=on` runs the tests with it.
+pub fn gossips() -> bool {
+    std::env::var("FLY_RPC_GOSSIP").is_ok_and(|word| word == "on")
+}
+
 /// Nodes with one secret and one name, each of which dials those before it. The primary region is
 /// `syd`.
 #[derive(Debug)]
@@ -62,6 +67,7 @@ impl Cluster {
             .region(region)
             .primary_region("syd")
             .peers(self.addresses())
+            .gossip(gossips())
     }
 
     /// The addresses of all nodes so far.

@@ -16,7 +16,7 @@ mod peer;
 mod probe;
 
 pub use child::{Child, commands, variable};
-pub use cluster::{Cluster, SOON};
+pub use cluster::{Cluster, SOON, gossips};
 pub use log::Log;
 pub use peer::{Peer, contract_of};
 pub use probe::{Probe, Witness};

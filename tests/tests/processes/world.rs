@@ -14,6 +14,7 @@ use fly_rpc::{ClusterSecret, Identity, Node, NodeBuilder, NodeId, PeerState, Tar
 use fly_rpc_tests::{
     Child, SOON,
     fleet::Build,
+    gossips,
     history::{History, Journal, Kept},
 };
 use tokio::process::Command;
@@ -97,6 +98,7 @@ impl World {
             .region(region_of(id))
             .primary_region("syd")
             .state(desk.clone())
+            .gossip(gossips())
     }
 
     /// A process with a node that dials nobody.
@@ -130,6 +132,7 @@ impl World {
             .env("FLY_RPC_BIND", plan.bind.to_string())
             .env("FLY_RPC_PEERS", plan.peers.join(","))
             .env("FLY_RPC_SECRET", plan.secret.reveal().as_str())
+            .env("FLY_RPC_GOSSIP", if gossips() { "on" } else { "off" })
             .env("FLY_IMAGE_REF", &build)
             .env("WORKER_NUMBER", number.to_string())
             .env("WORKER_JOURNAL", journal)

@@ -7,7 +7,7 @@ use std::{
 
 use fly_rpc::{ClusterSecret, Node, NodeBuilder};
 use fly_rpc_tests::{
-    Log, SOON,
+    Log, SOON, gossips,
     stranger::{
         Authority, Dialler, Initial, Leaf, client_hello, dns, member, tls_1_2_client_hello, valid,
     },
@@ -42,6 +42,7 @@ fn builder(secret: &ClusterSecret) -> NodeBuilder {
         .id("telling-node")
         .region(REGION)
         .primary_region(REGION)
+        .gossip(gossips())
 }
 
 /// What a stranger tries to slip in behind its certificate: the frames of a hello and of a request.
