@@ -12,5 +12,6 @@ mod crowd;
 mod faults;
 mod fleet;
 mod ledger;
+mod namesakes;
 mod scenarios;
 mod swarm;
