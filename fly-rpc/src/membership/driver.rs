@@ -1,6 +1,8 @@
 //! The task that gossips for a node: it has the clock, the connections and the timers that the
 //! [`Gossiper`] lacks.
 
+mod keeping;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
@@ -23,6 +25,7 @@ use super::{
     gossiper::{Actions, Gossiper},
     member::{Facts, Member},
     roster::Roster,
+    spread::Spread,
 };
 use crate::node::Inner;
 
@@ -149,6 +152,7 @@ struct Driver {
     sending: JoinSet<NodeId>,
     /// Connections that nothing but calls keeps, and since when they were idle.
     idle: BTreeMap<NodeId, (u64, Instant)>,
+    spread: Spread,
 }
 
 impl Driver {
@@ -169,6 +173,7 @@ impl Driver {
             queues: BTreeMap::new(),
             sending: JoinSet::new(),
             idle: BTreeMap::new(),
+            spread: Spread::default(),
         }
     }
 
@@ -349,47 +354,6 @@ impl Driver {
         }
     }
 
-    /// Once a second: whom to keep connected, and whom no longer.
-    fn look(&mut self) {
-        let Some(inner) = self.node.upgrade() else {
-            return;
-        };
-        self.keep_neighbours(&inner);
-        let roster = inner.roster();
-        let now = Instant::now();
-        let mut idle = BTreeMap::new();
-        for (node, link) in &self.connected {
-            let is_kept = self.gossiper.neighbours().contains(node)
-                || inner.dials.keeps(node)
-                // Only who can be found again is let go.
-                || roster.address(node).is_none();
-            let is_busy = link.in_flight() > 0 || link.serving().load(Ordering::Relaxed) > 0;
-            if is_kept || is_busy || !link.is_dialled() || link.is_retiring() {
-                continue;
-            }
-            let activity = link.activity();
-            let since = self
-                .idle
-                .get(node)
-                .filter(|(before, _)| *before == activity)
-                .map_or(now, |(_, since)| *since);
-            if now - since >= IDLE {
-                tracing::debug!(peer = %node, "an idle connection is given up");
-                link.retire();
-            } else {
-                idle.insert(node.clone(), (activity, since));
-            }
-        }
-        self.idle = idle;
-    }
-
-    fn keep_neighbours(&self, inner: &Inner) {
-        let roster = inner.roster();
-        let neighbours = self.gossiper.neighbours().iter();
-        let kept = neighbours.filter_map(|node| Some((node.clone(), roster.address(node)?)));
-        inner.dials.keep(&inner.endpoint, kept.collect(), &roster);
-    }
-
     fn send(&mut self, inner: &Inner, to: &NodeId, message: Bytes) {
         if let Some(queue) = self.queues.get_mut(to) {
             // What is too much is asked for again.
@@ -459,8 +423,5 @@ const EVENTS: usize = 4_096;
 const QUEUE: usize = 256;
 /// How often it is looked whom to keep connected.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a connection that was made for a call is kept after the last one. Making it again costs one
-/// round trip; keeping it costs 45 KiB and a few packets a minute.
-const IDLE: Duration = Duration::from_secs(15);
 /// Beyond that nothing is due.
 const LONGEST: Duration = Duration::from_secs(3_600);

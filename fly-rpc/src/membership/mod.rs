@@ -14,6 +14,7 @@ pub mod model;
 mod neighbours;
 mod packet;
 mod roster;
+mod spread;
 mod swim;
 
 pub(crate) use driver::{Membership, gossip};

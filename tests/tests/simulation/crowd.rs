@@ -1,6 +1,9 @@
 //! Many nodes that gossip: what `benches/` measures of a thousand, promised of fifty.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use fly_rpc::{
     ClusterSecret, Node, NodeBuilder, NodeId, PeerState, Region, region_rpc,
@@ -21,6 +24,14 @@ fn known_to_all(number: u32) -> u32 {
 #[region_rpc]
 fn new_to_all(number: u32) -> u32 {
     number
+}
+
+/// The node that it runs on, after the work of 100 ms.
+#[region_rpc]
+async fn work_somewhere() -> String {
+    sleep(Duration::from_millis(100)).await; // sleep: it is the work
+    let node = fly_rpc::node().expect("a handler runs in its node");
+    node.id().to_string()
 }
 
 struct Crowd {
@@ -175,6 +186,35 @@ fn a_function_that_one_node_has_after_a_deploy_can_be_called_by_all_within_five_
             }
             assert_eq!(answer.expect("it is known"), 7);
         }
+    });
+}
+
+#[test]
+fn a_region_that_one_node_calls_much_shares_the_calls() {
+    testing::simulate(3, async |network| {
+        let crowd = Crowd::start(&network, SIZE).await;
+        crowd
+            .until("joining", Duration::from_secs(5), |node| {
+                can_call(node, SIZE - 1)
+            })
+            .await;
+        sleep(Duration::from_secs(20)).await; // sleep: simulated
+        let caller = crowd.nodes[8].clone().expect("it runs");
+        let mut calls = JoinSet::new();
+        for _ in 0..3_000 {
+            let caller = caller.clone();
+            calls.spawn(async move { work_somewhere_on_region(region(5)).via(&caller).await });
+            sleep(Duration::from_millis(4)).await; // sleep: simulated, the pace of calls
+        }
+        let mut served: BTreeMap<String, usize> = BTreeMap::new();
+        while let Some(call) = calls.join_next().await {
+            let node = call.expect("no panic").expect("there are five");
+            *served.entry(node).or_default() += 1;
+        }
+        // Some 60 calls at a time, of which each of four has 15.
+        assert!(served.len() >= 4, "{served:?}");
+        let most = served.values().max().copied();
+        assert!(most < Some(1_500), "{served:?}");
     });
 }
 
