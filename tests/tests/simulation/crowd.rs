@@ -175,6 +175,8 @@ fn a_function_that_one_node_has_after_a_deploy_can_be_called_by_all_within_five_
             .await;
         let upgraded = crowd.nodes[17].take().expect("it ran");
         upgraded.shutdown().await;
+        // Its connections let go of the socket one by one.
+        sleep(Duration::from_secs(2)).await; // sleep: simulated
         let node = crowd.builder(17).start().await;
         crowd.nodes[17] = Some(node.expect("a sound configuration"));
         let began = Instant::now();
