@@ -21,9 +21,11 @@ use super::{
 };
 use crate::fnv::Fnv;
 
+type Core = Foca<Member, PacketCodec, Chance, NoCustomBroadcast>;
+
 /// One node's view of who is alive.
 pub(super) struct Swim {
-    foca: Foca<Member, PacketCodec, Chance, NoCustomBroadcast>,
+    foca: Core,
     codec: PacketCodec,
     known: BTreeMap<NodeId, foca::Member<Member>>,
     /// The same in foca's order, in which most of it stays from one look to the next.
@@ -199,7 +201,7 @@ impl Swim {
         let mut changes = Vec::new();
         let mut count = 0;
         let mut has_moved = false;
-        for member in self.foca.iter_membership_state() {
+        for member in others(&self.foca) {
             let is_seen = self.seen.get(count) == Some(member);
             count += 1;
             if is_seen {
@@ -213,12 +215,10 @@ impl Swim {
             }
         }
         if has_moved || count < self.seen.len() {
-            self.seen = self.foca.iter_membership_state().cloned().collect();
+            self.seen = others(&self.foca).cloned().collect();
         }
         if count < self.known.len() {
-            let still: BTreeSet<&NodeId> = self
-                .foca
-                .iter_membership_state()
+            let still: BTreeSet<&NodeId> = others(&self.foca)
                 .map(|member| member.id().node())
                 .collect();
             self.known.retain(|node, _| still.contains(node));
@@ -291,6 +291,13 @@ impl Swim {
             tracing::debug!(%error, "what was learnt could not be passed on");
         }
     }
+}
+
+/// Everybody but this node: what it was before it changed is among foca's dead.
+fn others(foca: &Core) -> impl Iterator<Item = &foca::Member<Member>> {
+    let me = foca.identity().key();
+    let all = foca.iter_membership_state();
+    all.filter(move |member| member.id().key() != me)
 }
 
 /// Somebody who does not answer, and may still say that he is there.
