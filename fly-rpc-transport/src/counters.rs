@@ -13,6 +13,7 @@ use crate::{log_limit::LogLimit, refusals::RefusalLog};
 pub(crate) struct Counters {
     frames_read: AtomicU64,
     retries: AtomicU64,
+    connections_made: AtomicU64,
     pub(crate) refusals: RefusalLog,
     /// The log of what members do that no sound one has a reason for.
     pub(crate) offences: LogLimit,
@@ -30,6 +31,14 @@ impl Counters {
 
     pub(crate) fn retry(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connected(&self) {
+        self.connections_made.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connections_made(&self) -> u64 {
+        self.connections_made.load(Ordering::Relaxed)
     }
 
     pub(crate) fn retries(&self) -> u64 {

@@ -276,6 +276,11 @@ impl Endpoint {
         }
     }
 
+    /// How many connections with peers were made since the start, by whichever end.
+    pub fn connections_made(&self) -> u64 {
+        self.inner.counters.connections_made()
+    }
+
     /// Tells every peer, present and future, what this node serves from now on.
     pub fn set_catalogue(&self, catalogue: Catalogue) {
         let catalogue = self.inner.catalogues.keep(Arc::new(catalogue));

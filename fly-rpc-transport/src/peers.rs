@@ -51,6 +51,7 @@ impl Peers {
 
     /// Adds a fresh link and settles which link to that peer stays.
     pub(crate) fn join(self: &Arc<Self>, link: Arc<Link>) {
+        link.counters().connected();
         let rivals = {
             let mut table = lock(&self.table);
             let links = table.entry(link.node().clone()).or_default();

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -17,11 +17,12 @@ use crate::{
     local::{admit_here, run_encoded_here, run_here},
     node::Node,
     payload,
-    registry::{Function, registered_of},
+    registry::{Function, Registered, registered_of},
     remote::{Course, Outcome, RemoteCall, bad_target},
     resolve::Wanted,
     scope::{self, Current},
     target::Target,
+    telemetry::Calling,
 };
 
 /// A call of an annotated function: a future of its value. Nothing is sent before it is first
@@ -238,6 +239,7 @@ async fn invoke<'a, F: Function>(
         Some(node) => Some(Current {
             node,
             deadline: None,
+            trace: None,
         }),
         None => scope::current(),
     };
@@ -253,18 +255,21 @@ async fn invoke<'a, F: Function>(
         deadline::earlier(deadline, scope::inherited_deadline()),
         options.no_later_than,
     );
-    if deadline <= now {
-        return Err(RpcError::Timeout {
-            stage: Stage::FindingNode,
-        });
-    }
+    let registered = registered_of::<F>();
+    let place = registered.map(|(place, _)| place);
+    let calling = Calling::begin(inner, &F::SPEC, place, &options.target, now);
     let older = options.older.take();
     let terms = Terms {
         target: &options.target,
         wait_ready: options.wait_ready,
         has_older: older.is_some(),
+        began: now,
     };
-    match make::<F>(&node, args, terms, deadline).await {
+    let outcome = calling
+        .watch(pin!(make::<F>(&node, args, registered, terms, deadline, &calling)))
+        .await;
+    calling.end(&outcome);
+    match outcome {
         // A node that has the version and is about to stop is as good as none that has it.
         Err(error @ (RpcError::FunctionUnavailable { .. } | RpcError::Draining)) => match older {
             Some(older) => {
@@ -287,23 +292,30 @@ struct Terms<'a> {
     target: &'a Target,
     wait_ready: bool,
     has_older: bool,
+    began: Instant,
 }
 
 /// Makes the call: here if this is where it should run, elsewhere otherwise.
 async fn make<F: Function>(
     node: &Node,
     args: F::Args<'_>,
+    registered: Option<(usize, &'static Registered)>,
     terms: Terms<'_>,
     deadline: Instant,
+    calling: &Calling<'_>,
 ) -> Result<F::Output, RpcError> {
     let inner = node.inner();
+    if deadline <= terms.began {
+        return Err(RpcError::Timeout {
+            stage: Stage::FindingNode,
+        });
+    }
     if node.is_stopped() {
         return Err(RpcError::NotStarted);
     }
     if let Some(error) = bad_target(terms.target) {
         return Err(error);
     }
-    let registered = registered_of::<F>();
     let mut refused_here = None;
     let first = terms.target.in_order().first();
     if first.is_some_and(|first| inner.here().is_target(first))
@@ -311,7 +323,10 @@ async fn make<F: Function>(
         && let Some(served) = inner.registry.at(place)
     {
         match admit_here(node, served, terms.target, deadline) {
-            Ok(scope) => return run_here::<F>(node, scope, args, deadline).await,
+            Ok(scope) => {
+                let run = pin!(run_here::<F>(node, scope, args, deadline));
+                return calling.here(inner, &F::SPEC, run).await;
+            }
             Err(error) => refused_here = Some(error),
         }
     }
@@ -344,7 +359,7 @@ async fn make<F: Function>(
     let is_gone = matches!(refused_here, Some(RpcError::WrongRegion { .. }));
     let mut course = Course::new(refused_here.is_some() && !is_gone);
     let outcome = loop {
-        match remote.run(&arguments, &mut course).await {
+        match remote.run(&arguments, &mut course, calling).await {
             Ok(Outcome::Value(value)) => return payload::decode::<F>(&value, node),
             // A target that the caller named for the case that the first one has nobody; or the primary
             // came here meanwhile.
@@ -354,8 +369,9 @@ async fn make<F: Function>(
                 };
                 match admit_here(node, served, terms.target, deadline) {
                     Ok(scope) => {
-                        let run = run_encoded_here::<F>(node, scope, arguments, deadline);
-                        return Box::pin(run).await.map_err(|error| course.verdict(error));
+                        let mut run = Box::pin(run_encoded_here::<F>(node, scope, arguments, deadline));
+                        let outcome = calling.here(inner, &F::SPEC, run.as_mut()).await;
+                        return outcome.map_err(|error| course.verdict(error));
                     }
                     Err(error) => course.refused_here(error),
                 }

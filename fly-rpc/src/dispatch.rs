@@ -7,7 +7,7 @@
 use std::{
     future::Future,
     mem,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, OnceLock, Weak},
 };
 
@@ -30,6 +30,7 @@ use crate::{
     registry::{Function, Pin as PinnedTo, Scope, Spec},
     run::{Arguments, RunError, run, until},
     scope::{self, Current},
+    telemetry::{Serving, TraceContext},
 };
 
 /// The bounds of one request and its answer.
@@ -60,6 +61,14 @@ impl Dispatch {
             .and_then(Weak::upgrade)
             .map(Node::from_inner)
     }
+
+    /// A request was refused.
+    fn note(&self, link: &Link, status: Status) {
+        tracing::debug!(peer = %link.node(), ?status, "a request was refused");
+        if let Some(inner) = self.node.get().and_then(Weak::upgrade) {
+            inner.meters.refused(status);
+        }
+    }
 }
 
 impl Service for Dispatch {
@@ -87,10 +96,14 @@ impl Service for Dispatch {
     }
 
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served {
-        match self.node() {
+        let served = match self.node() {
             Some(node) => admit(node, link, request),
             None => Served::Answer(request.respond(Status::Draining)),
+        };
+        if let Served::Answer(refusal) = &served {
+            self.note(link, refusal.status());
         }
+        served
     }
 }
 
@@ -155,13 +168,17 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
     };
     let serve = served.entry.serve;
     let cancellable = !spec.detached;
+    let trace = request.trace.and_then(TraceContext::read);
+    let serving = Serving::begin(inner, link, &request, trace, served);
     Served::Handler {
         future: serve(Admitted {
             scope,
             current: Current {
                 node,
                 deadline: Some(deadline),
+                trace,
             },
+            serving,
             deadline: cancellable.then_some(deadline),
             request,
             bounds,
@@ -175,6 +192,7 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
 pub(crate) struct Admitted {
     scope: Scope,
     current: Current,
+    serving: Serving,
     /// When the function is dropped; `None` if it runs to its end whatever happens.
     deadline: Option<Instant>,
     request: Request,
@@ -188,6 +206,7 @@ pub(crate) fn serve<F: Function>(
     let Admitted {
         scope,
         current,
+        serving,
         deadline,
         mut request,
         bounds,
@@ -203,11 +222,16 @@ pub(crate) fn serve<F: Function>(
                 Err(RunError::Interrupted) => request.respond(Status::Interrupted),
             }
         };
-        match deadline {
-            Some(deadline) => until(deadline, function).await,
-            None => Some(function.await),
-        }
-        .unwrap_or_else(|| request.respond(Status::Interrupted))
+        let run = pin!(async {
+            match deadline {
+                Some(deadline) => until(deadline, function).await,
+                None => Some(function.await),
+            }
+        });
+        let answer = serving.watch(run).await;
+        let answer = answer.unwrap_or_else(|| request.respond(Status::Interrupted));
+        serving.end(&answer);
+        answer
     }))
 }
 

@@ -37,6 +37,7 @@ mod scope;
 mod stall;
 mod start_error;
 mod target;
+mod telemetry;
 
 #[cfg(feature = "sim")]
 pub mod testing;

@@ -8,7 +8,7 @@ mod candidate;
 mod finding;
 mod unconnected;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use fly_rpc_transport::{
@@ -28,6 +28,7 @@ use crate::{
     registry::Spec,
     resolve::Wanted,
     target::Target,
+    telemetry::{Attempt, Calling},
 };
 
 /// One call, without its types.
@@ -108,11 +109,12 @@ impl RemoteCall<'_> {
         &self,
         arguments: &Bytes,
         course: &mut Course,
+        calling: &Calling<'_>,
     ) -> Result<Outcome, RpcError> {
         let _counted = self.node.inner().count_own_call();
         loop {
             course.turns.begin(&self.node.inner().primary);
-            let outcome = self.attempts(arguments, course).await;
+            let outcome = self.attempts(arguments, course, calling).await;
             match outcome {
                 Err(error) if self.may_begin_anew(&error, course) => course.begin_anew(),
                 outcome => return outcome.map_err(|error| course.verdict(error)),
@@ -138,7 +140,12 @@ impl RemoteCall<'_> {
     }
 
     /// Asks one node after another.
-    async fn attempts(&self, arguments: &Bytes, course: &mut Course) -> Result<Outcome, RpcError> {
+    async fn attempts(
+        &self,
+        arguments: &Bytes,
+        course: &mut Course,
+        calling: &Calling<'_>,
+    ) -> Result<Outcome, RpcError> {
         let inner = self.node.inner();
         if arguments.len() > inner.limits.message_size {
             return Err(RpcError::TooLarge {
@@ -166,7 +173,11 @@ impl RemoteCall<'_> {
             let Some(asked) = Asked::of(inner, &link) else {
                 continue;
             };
-            let outcome = self.attempt(&link, arguments).await;
+            let attempt = calling.attempt(self.spec, &link, arguments.len());
+            let outcome = attempt
+                .watch(pin!(self.attempt(&link, arguments, &attempt)))
+                .await;
+            attempt.end(&outcome);
             asked.end(&outcome);
             let error = match outcome {
                 Ok(value) => return Ok(Outcome::Value(value)),
@@ -223,7 +234,12 @@ impl RemoteCall<'_> {
         self.node.inner().endpoint.randomness()
     }
 
-    async fn attempt(&self, link: &Arc<Link>, arguments: &Bytes) -> Result<Bytes, RpcError> {
+    async fn attempt(
+        &self,
+        link: &Arc<Link>,
+        arguments: &Bytes,
+        attempt: &Attempt<'_>,
+    ) -> Result<Bytes, RpcError> {
         if arguments.len() > EARLY && !link.is_introduced() {
             let introduced = Box::pin(timeout_at(self.deadline, link.introduced()));
             if introduced.await.is_err() {
@@ -244,7 +260,7 @@ impl RemoteCall<'_> {
             function: self.wanted.name,
             version: self.wanted.version,
             contract: self.wanted.fingerprint,
-            trace: None,
+            trace: attempt.trace(),
             for_primary: inner.means_primary(self.wanted.target, link.node(), link.region()),
         };
         let answers = self.node.inner().registry.answers(self.place);

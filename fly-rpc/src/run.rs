@@ -13,6 +13,7 @@ use tokio::{
     task::JoinError,
     time::{Instant, sleep_until},
 };
+use tracing::Span;
 
 use crate::{
     codec,
@@ -102,9 +103,12 @@ async fn run_blocking<F: Function>(
         Arguments::Values(values) => fence(|| complete(F::serve(&scope, values)))
             .map_err(|panicked| log_panic::<F>(&panicked)),
     };
-    let task = tokio::task::spawn_blocking(move || match current {
-        Some(current) => scope::within_sync(current, work),
-        None => work(),
+    let span = Span::current();
+    let task = tokio::task::spawn_blocking(move || {
+        span.in_scope(|| match current {
+            Some(current) => scope::within_sync(current, work),
+            None => work(),
+        })
     });
     // Fails only when the runtime stops, or a panic got past the fence.
     task.await

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::node::Node;
+use crate::{node::Node, telemetry::TraceContext};
 
 /// What the code that runs now belongs to.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Current {
     pub(crate) node: Node,
     /// When the call that is being served ends; `None` outside handlers.
     pub(crate) deadline: Option<Instant>,
+    /// The trace that the call which is being served belongs to, as its request told.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 tokio::task_local! {
@@ -42,6 +44,7 @@ pub(crate) fn current() -> Option<Current> {
         default_node().map(|node| Current {
             node,
             deadline: None,
+            trace: None,
         })
     })
 }
@@ -49,6 +52,11 @@ pub(crate) fn current() -> Option<Current> {
 /// The deadline of the handler that runs now.
 pub(crate) fn inherited_deadline() -> Option<Instant> {
     CURRENT.try_with(|current| current.deadline).ok().flatten()
+}
+
+/// The trace that the handler which runs now got with its request.
+pub(crate) fn inherited_trace() -> Option<TraceContext> {
+    CURRENT.try_with(|current| current.trace).ok().flatten()
 }
 
 /// True inside a handler.

@@ -158,6 +158,11 @@ impl ResponseFrame {
         self.rest = rest;
     }
 
+    /// How the call ended.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
     /// Bytes of the value, or of the detail.
     pub fn size(&self) -> usize {
         self.body.len() + self.rest.len()

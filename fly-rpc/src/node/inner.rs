@@ -25,6 +25,7 @@ use crate::{
     resolve::{Here, Scene},
     routes::Routes,
     target::Target,
+    telemetry::Meters,
 };
 
 /// The state of a node.
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub(super) budget: Mutex<RetryBudget>,
     /// What is remembered of the nodes that were called.
     pub(crate) nodes: Nodes,
+    pub(crate) meters: Meters,
     pub(super) nearest: Mutex<Nearest>,
     pub(super) began: Instant,
 }

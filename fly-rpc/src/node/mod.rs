@@ -226,6 +226,7 @@ impl Node {
             Current {
                 node: self.clone(),
                 deadline: None,
+                trace: scope::inherited_trace(),
             },
             future,
         )

@@ -28,6 +28,7 @@ use crate::{
     registry::{Registry, registered},
     scope,
     start_error::{MissingState, StartError},
+    telemetry::Meters,
 };
 
 /// Starts the node that `builder` describes. An error leaves nothing running.
@@ -103,6 +104,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         stopped: AtomicBool::new(false),
         budget: Mutex::new(RetryBudget::new(&builder.limits, Instant::now())),
         nodes: Nodes::new(Settings::from(&builder.limits)),
+        meters: Meters::new(registered()),
         nearest: Mutex::default(),
         began: Instant::now(),
     });
@@ -111,6 +113,10 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     dispatch.attach(Arc::downgrade(&inner));
     inner.endpoint.accept();
     inner.resources.hold_task(tokio::spawn(renew(who.identity)));
+    #[cfg(feature = "metrics")]
+    inner
+        .resources
+        .hold_task(tokio::spawn(crate::telemetry::sample(Arc::downgrade(&inner))));
     if let Some(inbox) = inbox {
         let gossip = membership::gossip(Arc::downgrade(&inner), me, inbox);
         inner.resources.hold_task(tokio::spawn(gossip));

@@ -41,7 +41,7 @@ pub struct NodeStats {
 }
 
 impl NodeStats {
-    pub(super) fn of(inner: &Inner) -> Self {
+    pub(crate) fn of(inner: &Inner) -> Self {
         let endpoint = inner.endpoint.stats();
         Self {
             handlers: inner.running.load(Ordering::Relaxed),

@@ -100,6 +100,8 @@ pub(crate) struct Registry {
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
     pub(crate) entry: &'static Entry,
+    /// Its place among those that are registered.
+    pub(crate) place: usize,
     pub(crate) contract: &'static Contract,
     /// Handlers of it that run now.
     pub(crate) running: Arc<AtomicUsize>,
@@ -132,7 +134,7 @@ impl Registry {
             by_place: vec![None; functions.len()],
         };
         let mut refused = Vec::new();
-        for (function, place) in functions.iter().zip(&mut registry.by_place) {
+        for ((number, function), place) in functions.iter().enumerate().zip(&mut registry.by_place) {
             let spec = function.spec();
             if hidden(spec.name, spec.version) {
                 continue;
@@ -146,6 +148,7 @@ impl Registry {
                     versions.end = end + 1;
                     registry.served.push(Served {
                         entry: function.entry,
+                        place: number,
                         contract,
                         running: Arc::default(),
                     });
