@@ -120,7 +120,20 @@ impl Peer {
         remaining: std::time::Duration,
         arguments: impl Into<Bytes>,
     ) -> Response {
-        self.request(function, contract, false, remaining, arguments.into())
+        self.request(function, contract, false, None, remaining, arguments.into())
+            .await
+    }
+
+    /// As [`ask`](Self::ask), with these bytes as the trace that the request belongs to.
+    pub async fn ask_in_trace(
+        &self,
+        function: &str,
+        contract: [u8; 16],
+        trace: [u8; 26],
+        arguments: impl Into<Bytes>,
+    ) -> Response {
+        let trace = Some(trace);
+        self.request(function, contract, false, trace, SOON, arguments.into())
             .await
     }
 
@@ -131,7 +144,7 @@ impl Peer {
         contract: [u8; 16],
         arguments: impl Into<Bytes>,
     ) -> Response {
-        self.request(function, contract, true, SOON, arguments.into())
+        self.request(function, contract, true, None, SOON, arguments.into())
             .await
     }
 
@@ -140,6 +153,7 @@ impl Peer {
         function: &str,
         contract: [u8; 16],
         for_primary: bool,
+        trace: Option<[u8; 26]>,
         remaining: std::time::Duration,
         arguments: Bytes,
     ) -> Response {
@@ -147,7 +161,7 @@ impl Peer {
             function,
             version: 1,
             contract,
-            trace: None,
+            trace,
             for_primary,
         };
         let pending = self
