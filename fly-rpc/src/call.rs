@@ -266,7 +266,9 @@ async fn invoke<'a, F: Function>(
         began: now,
     };
     let outcome = calling
-        .watch(pin!(make::<F>(&node, args, registered, terms, deadline, &calling)))
+        .watch(pin!(make::<F>(
+            &node, args, registered, terms, deadline, &calling
+        )))
         .await;
     calling.end(&outcome);
     match outcome {
@@ -369,7 +371,8 @@ async fn make<F: Function>(
                 };
                 match admit_here(node, served, terms.target, deadline) {
                     Ok(scope) => {
-                        let mut run = Box::pin(run_encoded_here::<F>(node, scope, arguments, deadline));
+                        let mut run =
+                            Box::pin(run_encoded_here::<F>(node, scope, arguments, deadline));
                         let outcome = calling.here(inner, &F::SPEC, run.as_mut()).await;
                         return outcome.map_err(|error| course.verdict(error));
                     }

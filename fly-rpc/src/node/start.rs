@@ -116,7 +116,9 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     #[cfg(feature = "metrics")]
     inner
         .resources
-        .hold_task(tokio::spawn(crate::telemetry::sample(Arc::downgrade(&inner))));
+        .hold_task(tokio::spawn(crate::telemetry::sample(Arc::downgrade(
+            &inner,
+        ))));
     if let Some(inbox) = inbox {
         let gossip = membership::gossip(Arc::downgrade(&inner), me, inbox);
         inner.resources.hold_task(tokio::spawn(gossip));

@@ -134,7 +134,8 @@ impl Registry {
             by_place: vec![None; functions.len()],
         };
         let mut refused = Vec::new();
-        for ((number, function), place) in functions.iter().enumerate().zip(&mut registry.by_place) {
+        for ((number, function), place) in functions.iter().enumerate().zip(&mut registry.by_place)
+        {
             let spec = function.spec();
             if hidden(spec.name, spec.version) {
                 continue;

@@ -150,7 +150,8 @@ mod tests {
     fn every_end_stands_at_its_number_and_no_two_are_alike() {
         for (number, end) in ENDS.iter().enumerate() {
             assert_eq!(end.number, number);
-            let alike = |other: &&End| (other.outcome, other.executed) == (end.outcome, end.executed);
+            let alike =
+                |other: &&End| (other.outcome, other.executed) == (end.outcome, end.executed);
             assert_eq!(ENDS.iter().filter(alike).count(), 1, "{}", end.outcome);
         }
     }

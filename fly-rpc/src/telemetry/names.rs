@@ -110,11 +110,7 @@ const COUNTERS: [Line; 16] = [
         Unit::Count,
         "Connections from outside that were asked to prove their address first",
     ),
-    (
-        FRAMES_READ,
-        Unit::Count,
-        "Frames that were read from peers",
-    ),
+    (FRAMES_READ, Unit::Count, "Frames that were read from peers"),
     (
         PRIMARY_MOVES,
         Unit::Count,

@@ -86,7 +86,9 @@ impl Sampler {
         for region in self.regions.iter_mut() {
             region.peers.set(f64::from(region.connected));
             // Nobody is there: that is no distance, and the last one would be a lie.
-            let round_trip = region.round_trip.map_or(f64::NAN, |time| time.as_secs_f64());
+            let round_trip = region
+                .round_trip
+                .map_or(f64::NAN, |time| time.as_secs_f64());
             gauge!(names::ROUND_TRIP, "peer_region" => region.label.clone()).set(round_trip);
         }
         gauge!(names::PRIMARY_DISAGREEING).set(f64::from(disagreeing));
@@ -131,7 +133,9 @@ impl Sampler {
         ] {
             raise(counter!(name), then, now);
         }
-        let reasons = reasons(&then.refusals).into_iter().zip(reasons(&now.refusals));
+        let reasons = reasons(&then.refusals)
+            .into_iter()
+            .zip(reasons(&now.refusals));
         for ((reason, then), (_, now)) in reasons {
             raise(
                 counter!(names::CONNECTIONS_REFUSED, "reason" => reason),

@@ -12,7 +12,8 @@ impl TraceContext {
     /// of zeros. The call concerns neither, so nobody is told.
     pub(crate) fn read(bytes: [u8; SIZE]) -> Option<Self> {
         let context = Self(bytes);
-        let is_sound = bytes[0] != FORBIDDEN && context.trace() != [0; 16] && context.parent() != [0; 8];
+        let is_sound =
+            bytes[0] != FORBIDDEN && context.trace() != [0; 16] && context.parent() != [0; 8];
         is_sound.then_some(context)
     }
 

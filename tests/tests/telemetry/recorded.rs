@@ -3,9 +3,7 @@
 use std::{fmt::Debug, sync::OnceLock};
 
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData,
-};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 use tracing::{Dispatch, subscriber::NoSubscriber};
 use tracing_subscriber::{
     Layer as _, Registry,
@@ -39,13 +37,17 @@ impl Recorded {
             .build();
         let filter: Targets = filter.parse().expect("a filter");
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-        let subscriber = Registry::default().with(layer.with_filter(filter.with_default(LevelFilter::INFO)));
+        let subscriber =
+            Registry::default().with(layer.with_filter(filter.with_default(LevelFilter::INFO)));
         (Self { exporter }, subscriber.set_default())
     }
 
     /// All that have ended, in the order in which they began.
     pub(crate) fn spans(&self) -> Vec<SpanData> {
-        let mut spans = self.exporter.get_finished_spans().expect("it is not shut down");
+        let mut spans = self
+            .exporter
+            .get_finished_spans()
+            .expect("it is not shut down");
         spans.sort_by_key(|span| span.start_time);
         spans
     }
@@ -73,7 +75,9 @@ impl Recorded {
     pub(crate) fn tree(&self) -> String {
         let spans = self.spans();
         let is_root = |span: &&SpanData| {
-            !spans.iter().any(|other| other.span_context.span_id() == span.parent_span_id)
+            !spans
+                .iter()
+                .any(|other| other.span_context.span_id() == span.parent_span_id)
         };
         let mut tree = String::new();
         for root in spans.iter().filter(is_root) {
@@ -84,7 +88,12 @@ impl Recorded {
 }
 
 fn draw(span: &SpanData, depth: usize, all: &[SpanData], tree: &mut String) {
-    tree.push_str(&format!("{}{:?} {}\n", "  ".repeat(depth), span.span_kind, span.name));
+    tree.push_str(&format!(
+        "{}{:?} {}\n",
+        "  ".repeat(depth),
+        span.span_kind,
+        span.name
+    ));
     for child in all {
         if child.parent_span_id == span.span_context.span_id() {
             assert_eq!(child.span_context.trace_id(), span.span_context.trace_id());
@@ -95,7 +104,10 @@ fn draw(span: &SpanData, depth: usize, all: &[SpanData], tree: &mut String) {
 
 /// The value of an attribute, as text; empty if the span has none of the name.
 pub(crate) fn attribute(span: &SpanData, key: &str) -> String {
-    let mut values = span.attributes.iter().filter(|attribute| attribute.key.as_str() == key);
+    let mut values = span
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.key.as_str() == key);
     let value = values.next().map(|attribute| attribute.value.to_string());
     assert!(values.next().is_none(), "{key} stands twice in {span:?}");
     value.unwrap_or_default()

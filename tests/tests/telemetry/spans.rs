@@ -72,7 +72,10 @@ async fn each_attempt_is_a_span_of_its_own() {
     let (recorded, _guard) = Recorded::start();
     // By chance one of two is asked first.
     for _ in 0..100 {
-        upcase_on_primary("x").via(&hkg).await.expect("one of two serves");
+        upcase_on_primary("x")
+            .via(&hkg)
+            .await
+            .expect("one of two serves");
         if !recorded.with("fly_rpc.attempt", "2").is_empty() {
             break;
         }
@@ -163,7 +166,13 @@ async fn what_blocks_or_is_detached_is_still_inside_its_span() {
         settle_on("syd").via(node).await.expect("served");
         let settled = recorded.one("settled");
         let serve = parent(&recorded, &settled);
-        assert_eq!((serve.name.as_ref(), attribute(&serve, "rpc.method").as_str()), ("settle", "settle"));
+        assert_eq!(
+            (
+                serve.name.as_ref(),
+                attribute(&serve, "rpc.method").as_str()
+            ),
+            ("settle", "settle")
+        );
         let above = parent(&recorded, &serve);
         assert_eq!(format!("{:?}", above.span_kind), kind);
         recorded.clear();
@@ -176,9 +185,14 @@ async fn what_blocks_or_is_detached_is_still_inside_its_span() {
 async fn spans_that_nobody_asked_for_are_not_made() {
     let cluster = Cluster::new();
     let syd = cluster.node_with_probe("syd-1", "syd").await;
-    let (recorded, _guard) = Recorded::start_with(opentelemetry_sdk::trace::Sampler::AlwaysOn, "info");
+    let (recorded, _guard) =
+        Recorded::start_with(opentelemetry_sdk::trace::Sampler::AlwaysOn, "info");
     let span = tracing::info_span!("page view");
-    upcase_on_primary("x").via(&syd).instrument(span).await.expect("served");
+    upcase_on_primary("x")
+        .via(&syd)
+        .instrument(span)
+        .await
+        .expect("served");
     assert_eq!(recorded.tree(), "Internal page view\n");
 }
 

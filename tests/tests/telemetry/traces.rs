@@ -20,7 +20,10 @@ async fn a_page_view_its_call_and_the_call_behind_it_are_one_tree() {
     let (recorded, _guard) = Recorded::start();
     let view = sign_on_primary("Ada").via(&lax);
     let view = view.instrument(tracing::info_span!("page view"));
-    assert_eq!(view.await.expect("called"), Ok("Ada is number 3".to_owned()));
+    assert_eq!(
+        view.await.expect("called"),
+        Ok("Ada is number 3".to_owned())
+    );
     assert_eq!(
         recorded.tree(),
         "Internal page view\n\
@@ -59,7 +62,9 @@ async fn a_node_in_between_that_traces_nothing_hands_the_trace_on_as_it_came() {
         oneshot::channel(),
     );
     let middle = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         runtime.expect("a runtime").block_on(async {
             let node = builder.start().await.expect("started");
             tell.send(()).expect("the test waits");
@@ -68,7 +73,9 @@ async fn a_node_in_between_that_traces_nothing_hands_the_trace_on_as_it_came() {
         });
     });
     told.await.expect("started");
-    lax.wait_for("syd", fly_rpc_tests::SOON).await.expect("connected");
+    lax.wait_for("syd", fly_rpc_tests::SOON)
+        .await
+        .expect("connected");
 
     let (recorded, _guard) = Recorded::start();
     let call = sign_on_primary("Ada").via(&lax).wait_ready();
@@ -137,7 +144,9 @@ async fn a_peer_s_context_is_the_parent_and_a_malformed_one_is_ignored() {
     let mut unsampled = sound;
     unsampled[25] = 0;
     let (recorded, _guard) = Recorded::start();
-    let answer = peer.ask_in_trace("trace_here", contract, unsampled, "").await;
+    let answer = peer
+        .ask_in_trace("trace_here", contract, unsampled, "")
+        .await;
     assert_eq!(answer.status, Status::Ok);
     assert!(recorded.spans().is_empty());
 }

@@ -42,7 +42,10 @@ fn certificates_are_judged_in_one_file_and_by_one_rule() {
 #[test]
 fn no_feature_and_no_variable_reaches_what_trusts() {
     for (manifest, expected) in [
-        ("fly-rpc/Cargo.toml", &["sim", "bench", "fuzzing"][..]),
+        (
+            "fly-rpc/Cargo.toml",
+            &["metrics", "opentelemetry", "sim", "bench", "fuzzing"][..],
+        ),
         ("fly-rpc-transport/Cargo.toml", &["sim", "fuzzing"]),
     ] {
         let manifest = read(manifest);
