@@ -326,8 +326,8 @@ async fn make<F: Function>(
     {
         match admit_here(node, served, terms.target, deadline) {
             Ok(scope) => {
-                let run = pin!(run_here::<F>(node, scope, args, deadline));
-                return calling.here(inner, &F::SPEC, run).await;
+                calling.here();
+                return run_here::<F>(node, scope, args, deadline).await;
             }
             Err(error) => refused_here = Some(error),
         }
@@ -371,10 +371,9 @@ async fn make<F: Function>(
                 };
                 match admit_here(node, served, terms.target, deadline) {
                     Ok(scope) => {
-                        let mut run =
-                            Box::pin(run_encoded_here::<F>(node, scope, arguments, deadline));
-                        let outcome = calling.here(inner, &F::SPEC, run.as_mut()).await;
-                        return outcome.map_err(|error| course.verdict(error));
+                        calling.here();
+                        let run = run_encoded_here::<F>(node, scope, arguments, deadline);
+                        return Box::pin(run).await.map_err(|error| course.verdict(error));
                     }
                     Err(error) => course.refused_here(error),
                 }

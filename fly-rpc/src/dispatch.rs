@@ -176,7 +176,7 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
             current: Current {
                 node,
                 deadline: Some(deadline),
-                trace,
+                trace: trace.map(Arc::new),
             },
             serving,
             deadline: cancellable.then_some(deadline),

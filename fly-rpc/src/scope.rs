@@ -7,7 +7,7 @@
 
 use std::{
     future::Future,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ pub(crate) struct Current {
     /// When the call that is being served ends; `None` outside handlers.
     pub(crate) deadline: Option<Instant>,
     /// The trace that the call which is being served belongs to, as its request told.
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Arc<TraceContext>>,
 }
 
 tokio::task_local! {
@@ -55,8 +55,9 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 }
 
 /// The trace that the handler which runs now got with its request.
-pub(crate) fn inherited_trace() -> Option<TraceContext> {
-    CURRENT.try_with(|current| current.trace).ok().flatten()
+pub(crate) fn inherited_trace() -> Option<Arc<TraceContext>> {
+    let trace = CURRENT.try_with(|current| current.trace.clone());
+    trace.ok().flatten()
 }
 
 /// True inside a handler.

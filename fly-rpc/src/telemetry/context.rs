@@ -10,12 +10,12 @@ use super::trace::TraceContext;
 use crate::scope;
 
 /// What a request carries that is sent inside `span`.
-pub(super) fn outgoing(span: &Span) -> Option<TraceContext> {
-    open_here(span).or_else(scope::inherited_trace)
+pub(super) fn outgoing(span: Option<&Span>) -> Option<TraceContext> {
+    open_here(span).or_else(|| scope::inherited_trace().map(|trace| *trace))
 }
 
 #[cfg(not(feature = "opentelemetry"))]
-fn open_here(_span: &Span) -> Option<TraceContext> {
+fn open_here(_span: Option<&Span>) -> Option<TraceContext> {
     None
 }
 
@@ -39,7 +39,10 @@ mod off {
     pub(in crate::telemetry) struct Incoming;
 
     impl Incoming {
-        pub(in crate::telemetry) fn new(_trace: Option<TraceContext>, _span: &Span) -> Self {
+        pub(in crate::telemetry) fn new(
+            _trace: Option<TraceContext>,
+            _span: Option<&Span>,
+        ) -> Self {
             Self
         }
 
@@ -62,14 +65,9 @@ mod on {
 
     /// The innermost span that is exported: `span`; the application's, if ours are not; or one that was
     /// opened without `tracing`.
-    pub(in crate::telemetry) fn open_here(span: &Span) -> Option<TraceContext> {
-        let of = |span: &Span| {
-            if span.is_disabled() {
-                return None;
-            }
-            written(span.context().span().span_context())
-        };
-        of(span)
+    pub(in crate::telemetry) fn open_here(span: Option<&Span>) -> Option<TraceContext> {
+        let of = |span: &Span| written(span.context().span().span_context());
+        span.and_then(of)
             .or_else(|| of(&Span::current()))
             .or_else(|| Context::map_current(|context| written(context.span().span_context())))
     }
@@ -80,7 +78,7 @@ mod on {
 
     impl Incoming {
         /// Makes `span` a child of the caller's.
-        pub(in crate::telemetry) fn new(trace: Option<TraceContext>, span: &Span) -> Self {
+        pub(in crate::telemetry) fn new(trace: Option<TraceContext>, span: Option<&Span>) -> Self {
             let Some(trace) = trace else {
                 return Self(None);
             };
@@ -91,7 +89,7 @@ mod on {
                 true,
                 TraceState::NONE,
             ));
-            if !span.is_disabled() {
+            if let Some(span) = span {
                 // Fails if nothing exports spans, and then there is none to have a parent.
                 let _ = span.set_parent(context.clone());
             }

@@ -19,9 +19,10 @@ mod spans;
 mod trace;
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
     sync::atomic::{AtomicU32, Ordering},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -38,6 +39,7 @@ use self::{
     context::Incoming,
     end::End,
     meters::{CallMeter, ServeMeter},
+    spans::Open,
 };
 use crate::{
     error::RpcError,
@@ -49,7 +51,7 @@ use crate::{
 /// A call that this node makes.
 #[derive(Debug)]
 pub(crate) struct Calling<'a> {
-    span: Span,
+    span: Open,
     meter: CallMeter<'a>,
     attempts: AtomicU32,
     has_ended: bool,
@@ -73,21 +75,15 @@ impl<'a> Calling<'a> {
     }
 
     /// Makes it.
-    pub(crate) fn watch<F: Future>(&self, call: Pin<&mut F>) -> impl Future<Output = F::Output> {
-        within(&self.span, call)
+    pub(crate) fn watch<'f, F: Future>(&'f self, call: Pin<&'f mut F>) -> Within<'f, F> {
+        Within::new(&self.span, call)
     }
 
-    /// Has the function run here.
-    pub(crate) async fn here<F, T>(&self, inner: &Inner, spec: &Spec, run: Pin<&mut F>) -> F::Output
-    where
-        F: Future<Output = Result<T, RpcError>>,
-    {
+    /// The function runs here, and its spans are below that of the call.
+    #[inline]
+    pub(crate) fn here(&self) {
         self.meter.here();
-        let span = spans::serve_here(spec, &inner.id, &inner.region);
-        let outcome = within(&span, run).await;
-        let (end, error) = ended(&outcome);
-        spans::end(&span, end, error);
-        outcome
+        self.span.here();
     }
 
     /// Asks another node, with so many bytes of arguments.
@@ -102,14 +98,17 @@ impl<'a> Calling<'a> {
     }
 
     /// It had this outcome.
+    #[inline]
     pub(crate) fn end<T>(mut self, outcome: &Result<T, RpcError>) {
-        let (end, error) = ended(outcome);
-        self.conclude(end, error);
+        self.has_ended = true;
+        if CallMeter::IS_ON || self.span.is_open() {
+            let (end, error) = ended(outcome);
+            self.conclude(end, error);
+        }
     }
 
-    fn conclude(&mut self, end: End, error: Option<&RpcError>) {
-        self.has_ended = true;
-        spans::end(&self.span, end, error);
+    fn conclude(&self, end: End, error: Option<&RpcError>) {
+        self.span.end(end, error);
         self.meter.end(end);
     }
 }
@@ -126,19 +125,19 @@ impl Drop for Calling<'_> {
 #[derive(Debug)]
 pub(crate) struct Attempt<'a> {
     calling: &'a Calling<'a>,
-    span: Span,
+    span: Open,
     has_ended: bool,
 }
 
 impl Attempt<'_> {
     /// Makes it.
-    pub(crate) fn watch<F: Future>(&self, attempt: Pin<&mut F>) -> impl Future<Output = F::Output> {
-        within(&self.span, attempt)
+    pub(crate) fn watch<'f, F: Future>(&'f self, attempt: Pin<&'f mut F>) -> Within<'f, F> {
+        Within::new(&self.span, attempt)
     }
 
     /// What its request carries of the trace that it belongs to.
     pub(crate) fn trace(&self) -> Option<[u8; 26]> {
-        context::outgoing(&self.span).map(TraceContext::bytes)
+        context::outgoing(self.span.span()).map(TraceContext::bytes)
     }
 
     /// It had this outcome.
@@ -147,16 +146,16 @@ impl Attempt<'_> {
         let (end, error) = ended(outcome);
         if let Ok(value) = outcome {
             self.calling.meter.received(value.len());
-            spans::bytes(&self.span, "fly_rpc.received_bytes", value.len());
+            self.span.bytes("fly_rpc.received_bytes", value.len());
         }
-        spans::end(&self.span, end, error);
+        self.span.end(end, error);
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            spans::end(&self.span, End::GIVEN_UP, None);
+            self.span.end(End::GIVEN_UP, None);
         }
     }
 }
@@ -164,7 +163,7 @@ impl Drop for Attempt<'_> {
 /// A request of a peer that was let in.
 #[derive(Debug)]
 pub(crate) struct Serving {
-    span: Span,
+    span: Open,
     incoming: Incoming,
     meter: ServeMeter,
     has_ended: bool,
@@ -180,7 +179,7 @@ impl Serving {
     ) -> Self {
         let span = spans::serve(&served.entry.spec, link, request.arguments.len());
         Self {
-            incoming: Incoming::new(trace, &span),
+            incoming: Incoming::new(trace, span.span()),
             meter: inner.meters.serve(served.place, request.arguments.len()),
             span,
             has_ended: false,
@@ -188,24 +187,22 @@ impl Serving {
     }
 
     /// Runs the function.
-    pub(crate) async fn watch<F: Future>(&self, mut function: Pin<&mut F>) -> F::Output {
-        poll_fn(|cx| {
-            let _of_the_caller = self.incoming.enter();
-            let _entered = self.span.enter();
-            function.as_mut().poll(cx)
-        })
-        .await
+    pub(crate) fn watch<'f, F: Future>(&'f self, function: Pin<&'f mut F>) -> Within<'f, F> {
+        Within {
+            incoming: Some(&self.incoming),
+            ..Within::new(&self.span, function)
+        }
     }
 
     /// This is what the caller is told.
     pub(crate) fn end(mut self, answer: &ResponseFrame) {
-        spans::bytes(&self.span, "fly_rpc.sent_bytes", answer.size());
+        self.span.bytes("fly_rpc.sent_bytes", answer.size());
         self.conclude(End::of_status(answer.status()), answer.size());
     }
 
     fn conclude(&mut self, end: End, sent: usize) {
         self.has_ended = true;
-        spans::end(&self.span, end, None);
+        self.span.end(end, None);
         self.meter.end(end, sent);
     }
 }
@@ -218,13 +215,33 @@ impl Drop for Serving {
     }
 }
 
-/// Runs a future inside a span, without moving it.
-async fn within<F: Future>(span: &Span, mut future: Pin<&mut F>) -> F::Output {
-    poll_fn(|cx| {
-        let _entered = span.enter();
-        future.as_mut().poll(cx)
-    })
-    .await
+/// A future that runs inside a span. It is not moved for that, and nothing is added to it but pointers.
+#[derive(Debug)]
+pub(crate) struct Within<'a, F> {
+    span: Option<&'a Span>,
+    /// Entered before the span is.
+    incoming: Option<&'a Incoming>,
+    future: Pin<&'a mut F>,
+}
+
+impl<'a, F> Within<'a, F> {
+    fn new(span: &'a Open, future: Pin<&'a mut F>) -> Self {
+        Self {
+            span: span.span(),
+            incoming: None,
+            future,
+        }
+    }
+}
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _of_the_caller = self.incoming.map(Incoming::enter);
+        let _entered = self.span.map(Span::enter);
+        self.future.as_mut().poll(cx)
+    }
 }
 
 fn ended<T>(outcome: &Result<T, RpcError>) -> (End, Option<&RpcError>) {

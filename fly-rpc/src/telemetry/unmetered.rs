@@ -31,6 +31,8 @@ impl Meters {
 pub(super) struct CallMeter<'a>(PhantomData<&'a ()>);
 
 impl CallMeter<'_> {
+    pub(super) const IS_ON: bool = false;
+
     pub(super) fn here(&self) {}
 
     pub(super) fn elsewhere(&self, _again: bool, _sent: usize) {}
