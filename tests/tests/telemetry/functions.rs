@@ -43,9 +43,7 @@ pub(crate) async fn trace_behind() -> Option<(String, bool)> {
 
 /// Runs on the blocking pool.
 #[region_rpc(blocking)]
-pub(crate) fn block() {
-    let _span = tracing::info_span!("blocked").entered();
-}
+pub(crate) fn block() {}
 
 /// Runs in a task of its own.
 #[region_rpc(detached)]
