@@ -14,6 +14,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use crate::ledger::Ledger;
+
 /// What every build serves.
 #[region_rpc]
 fn known_to_all(number: u32) -> u32 {
@@ -73,6 +75,7 @@ impl Crowd {
             .region(region(number))
             .primary_region(region(0))
             .peers(seeds.map(|seed| seed.to_string()))
+            .state(Ledger::default())
             .gossip(true)
             .simulated(&self.hosts[number])
     }

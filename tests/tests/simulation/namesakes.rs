@@ -9,6 +9,8 @@ use fly_rpc::{
 use fly_rpc_tests::Log;
 use tokio::time::{Instant, sleep};
 
+use crate::ledger::Ledger;
+
 /// Where it runs.
 #[region_rpc]
 fn whereabouts() -> String {
@@ -30,6 +32,7 @@ fn of_two_with_one_id_the_older_yields_and_says_so_and_calls_reach_the_later_alo
                 .region(region)
                 .primary_region("r0")
                 .peers([hosts[0].address().to_string()])
+                .state(Ledger::default())
                 .gossip(true)
                 .simulated(&hosts[host]);
             builder.start().await.expect("a sound configuration")
