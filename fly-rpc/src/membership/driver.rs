@@ -204,11 +204,13 @@ impl Driver {
                     ..
                 }),
             ) => {
-                tracing::error!(
-                    node = %pretender.node(), address = ?pretender.facts().address,
-                    "another process, started later, has this node's id; this one yields to it and is no longer announced: give each its own FLY_RPC_NODE_ID"
-                );
-                self.act(|gossiper, _, _| gossiper.yield_to_other());
+                // Several records may have told of it.
+                if self.act(|gossiper, _, _| gossiper.yield_to_other()) == Some(true) {
+                    tracing::error!(
+                        node = %pretender.node(), address = ?pretender.facts().address,
+                        "another process, started later, has this node's id; this one yields to it and is no longer announced: give each its own FLY_RPC_NODE_ID"
+                    );
+                }
             }
             Event::Dialled(pretender, _) => {
                 self.act(|gossiper, now, actions| gossiper.refute(&pretender, now, actions));

@@ -193,6 +193,9 @@ impl Gossiper {
         now: Duration,
         actions: &mut Actions,
     ) {
+        if self.has_left {
+            return;
+        }
         let mut effects = Effects::default();
         self.swim.revise(self.me().revised(change), &mut effects);
         self.tell_audience(&foca::Member::alive(self.me().clone()), actions);
@@ -230,9 +233,10 @@ impl Gossiper {
         actions.send(effects.packets);
     }
 
-    /// Takes no part any more, and says nothing of it: another process has this node's name.
-    pub(super) fn yield_to_other(&mut self) {
-        self.has_left = true;
+    /// Takes no part any more, and says nothing of it: another process has this node's name. False if it
+    /// took no part before.
+    pub(super) fn yield_to_other(&mut self) -> bool {
+        !mem::replace(&mut self.has_left, true)
     }
 
     /// True if this node should notice soon when `node` falls silent: everybody has a few who do.

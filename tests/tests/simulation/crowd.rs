@@ -145,7 +145,7 @@ fn of_fifty_nodes_all_know_all_soon_the_dead_are_gone_and_the_rest_costs_little(
         }
 
         let dead: BTreeSet<NodeId> = (3..SIZE)
-            .step_by(10)
+            .step_by(11)
             .map(|number| {
                 let node = crowd.nodes[number].take().expect("it ran");
                 let id = node.id().clone();
