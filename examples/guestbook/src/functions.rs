@@ -29,3 +29,12 @@ pub(crate) fn sign(
 pub(crate) fn entries_since(#[state] store: &Store, after: i64) -> Result<News, DatabaseError> {
     store.since(after, News::MOST)
 }
+
+#[cfg(test)]
+mod tests {
+    /// A deploy has old and new processes beside each other: what they call each other by must not change unnoticed.
+    #[test]
+    fn contracts_are_as_recorded() {
+        fly_rpc::assert_contracts!("fly-rpc.contracts");
+    }
+}
