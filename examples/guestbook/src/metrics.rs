@@ -1,6 +1,6 @@
 //! What this application counts, and the page on which Prometheus reads it.
 //!
-//! fly-rpc counts calls on both ends; here stands what only the application knows. No label is called `app`, `region`,
+//! fly-rpc counts calls on both ends (its feature `metrics`); here stands what only the application knows. No label is called `app`, `region`,
 //! `host` or `instance`: Fly writes these over.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::interval;
 
-/// Begins to count, for the whole process.
+/// Begins to count, for the whole process. What is counted before that goes to nobody, so the node starts later.
 pub(crate) fn install() -> anyhow::Result<PrometheusHandle> {
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;

@@ -332,15 +332,18 @@ impl Story {
         else {
             anyhow::bail!("nobody serves metrics");
         };
-        for line in [
-            "guestbook_forms_total{written=\"yes\"} ",
-            "guestbook_pages_total{fresh=\"no\"} ",
+        // Its own, and those of fly-rpc.
+        for (metric, labels) in [
+            ("guestbook_forms_total", [r#"written="yes""#, ""]),
+            ("guestbook_pages_total", [r#"fresh="no""#, ""]),
+            (
+                "fly_rpc_calls_finished_total",
+                [r#"function="sign""#, r#"outcome="ok""#],
+            ),
         ] {
-            ensure!(
-                answer.body.contains(line),
-                "{line} is not in {}",
-                answer.body
-            );
+            let mut lines = answer.body.lines().filter(|line| line.starts_with(metric));
+            let is_there = lines.any(|line| labels.iter().all(|label| line.contains(label)));
+            ensure!(is_there, "no {metric} with {labels:?} in {}", answer.body);
         }
         for label in ["app=", "region=", "host=", "instance="] {
             let forged = ['{', ','].map(|before| format!("{before}{label}"));
