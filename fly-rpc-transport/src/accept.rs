@@ -33,6 +33,11 @@ pub(crate) async fn accept(quinn: quinn::Endpoint, inner: Weak<Inner>) {
             incoming.refuse();
             continue;
         }
+        if inner.is_observer() {
+            // It has no address that anybody was told of: whoever dials it means somebody else.
+            incoming.refuse();
+            continue;
+        }
         if must_prove_address(&incoming, busy, &visitors, limits) {
             // Fails only if the address was validated meanwhile; the peer then simply tries again.
             let _ = incoming.retry();

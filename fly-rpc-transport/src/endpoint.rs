@@ -236,7 +236,7 @@ impl Endpoint {
         Ok(inner.join(dialled?, reactor))
     }
 
-    /// The link to each connected node, ordered by node id.
+    /// The link to each connected node that is no observer, ordered by node id.
     pub fn links(&self) -> Arc<Links> {
         self.inner.peers.current()
     }
@@ -372,6 +372,10 @@ impl Inner {
         read(&self.hello).clone()
     }
 
+    pub(crate) fn is_observer(&self) -> bool {
+        read(&self.hello).observer
+    }
+
     /// Takes nothing new and closes every connection; returns what is closing, the first time.
     fn shut(&self) -> Option<quinn::Endpoint> {
         self.draining.store(true, Ordering::Relaxed);
@@ -407,10 +411,12 @@ impl Inner {
         let serving = self.peers.serving(&introduction.hello.node);
         let told = introduction.told.clone();
         let peers = Arc::downgrade(&self.peers);
-        let on_news = move || {
-            if let Some(peers) = peers.upgrade() {
-                peers.refresh();
-            }
+        let is_observer = introduction.hello.observer;
+        let on_news = move || match peers.upgrade() {
+            // Nothing that an observer does is news to anybody.
+            Some(peers) if is_observer => peers.forget_observers(),
+            Some(peers) => peers.refresh(),
+            None => {}
         };
         let inner = Arc::downgrade(self);
         let join = move |link: &Arc<Link>| {
@@ -465,7 +471,7 @@ async fn watch_links(inner: Weak<Inner>) {
         };
         let mut changed = false;
         for link in inner.peers.all() {
-            changed |= link.observe();
+            changed |= link.observe() && !link.hello().observer;
         }
         // After the round-trip times, so that who sees this number sees them too. Who compares them
         // meanwhile, some old and some new, does so under the former number, and once more then.

@@ -23,6 +23,8 @@ pub(crate) struct Peers {
     table: Mutex<BTreeMap<NodeId, Vec<Arc<Link>>>>,
     /// How many handlers run for each node that has a link, or a handler that outlived it.
     serving: Mutex<HashMap<NodeId, Weak<AtomicUsize>>>,
+    /// Links from those who only look. They are in nobody's place, whatever id they have.
+    observers: Mutex<Vec<Arc<Link>>>,
     current: RwLock<Arc<Links>>,
     changed: watch::Sender<u64>,
 }
@@ -32,6 +34,7 @@ impl Default for Peers {
         Self {
             table: Mutex::default(),
             serving: Mutex::default(),
+            observers: Mutex::default(),
             current: RwLock::new(Arc::default()),
             changed: watch::Sender::new(0),
         }
@@ -51,6 +54,9 @@ impl Peers {
 
     /// Adds a fresh link and settles which link to that peer stays.
     pub(crate) fn join(self: &Arc<Self>, link: Arc<Link>) {
+        if link.hello().observer {
+            return self.join_observer(link);
+        }
         link.counters().connected();
         let rivals = {
             let mut table = lock(&self.table);
@@ -74,6 +80,23 @@ impl Peers {
             let newcomer = Arc::clone(&link);
             tokio::spawn(async move { peers.contest(&newcomer, &rival).await });
         }
+    }
+
+    /// Adds a link that nobody calls on. Of one observer, too, so many stay and no more.
+    fn join_observer(&self, link: Arc<Link>) {
+        let mut observers = lock(&self.observers);
+        observers.retain(|other| !other.is_closed());
+        let same = observers.iter().rev();
+        let same = same.filter(|other| other.node() == link.node());
+        for oldest in same.skip(LINKS - 1) {
+            oldest.close(CloseCode::Retired);
+        }
+        observers.push(link);
+    }
+
+    /// Drops the links of observers who left.
+    pub(crate) fn forget_observers(&self) {
+        lock(&self.observers).retain(|link| !link.is_closed());
     }
 
     /// Tells whoever waits for a change that there is one which concerns no link.
@@ -115,9 +138,11 @@ impl Peers {
         count
     }
 
-    /// Every link that is still open, retiring ones included.
+    /// Every link that is still open, retiring ones and those of observers included.
     pub(crate) fn all(&self) -> Vec<Arc<Link>> {
-        lock(&self.table).values().flatten().cloned().collect()
+        let nodes: Vec<Arc<Link>> = lock(&self.table).values().flatten().cloned().collect();
+        let observers = lock(&self.observers);
+        nodes.into_iter().chain(observers.iter().cloned()).collect()
     }
 
     /// Settles which of two links to one node stays. The rule says which; but a link that has died

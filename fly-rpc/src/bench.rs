@@ -115,6 +115,7 @@ impl Choices {
         let (node, region, primary) = &self.here;
         let here = Here {
             node,
+            observer: false,
             region,
             primary,
         };

@@ -23,6 +23,7 @@ use crate::{
     context::CallContext,
     deadline,
     fence::discard,
+    inquiry::Question,
     node::{Inner, Node},
     payload,
     permits::Permit,
@@ -73,6 +74,9 @@ impl Dispatch {
 
 impl Service for Dispatch {
     fn gossip(&self, link: &Arc<Link>, message: Bytes) {
+        if link.hello().observer {
+            return;
+        }
         let node = self.node.get().and_then(Weak::upgrade);
         if let Some(membership) = node.as_ref().and_then(|node| node.membership.as_ref()) {
             membership.hear(link.node(), message);
@@ -116,7 +120,7 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
         return Served::Answer(request.respond(Status::Expired));
     }
     let Some(served) = inner.registry.find(request.function(), request.version) else {
-        return Served::Answer(unknown_function(inner, &request));
+        return inquire(node, link, request);
     };
     if served.contract.fingerprint().to_bytes() != request.contract {
         let theirs = served.contract.text().as_bytes();
@@ -140,17 +144,10 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
         );
     }
     let limits = &inner.limits;
-    let (Some(of_peer), Some(of_node)) = (
-        Permit::acquire(link.serving(), limits.handlers_per_peer),
-        Permit::acquire(&inner.running, limits.handlers),
-    ) else {
-        return Served::Answer(request.respond(Status::Overloaded));
+    let [of_peer, of_node] = match permits(inner, link) {
+        Ok(permits) => permits,
+        Err(status) => return Served::Answer(request.respond(status)),
     };
-    // Again, now that the permit counts: a drain that began meanwhile either sees it or is seen here.
-    if inner.is_draining() {
-        return Served::Answer(request.respond(Status::Draining));
-    }
-    link.count_accepted();
     let deadline = deadline::after(Instant::now(), request.remaining, limits.deadline);
     let context = CallContext {
         caller: link.node().clone(),
@@ -184,6 +181,41 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
             bounds,
         }),
         cancellable,
+    }
+}
+
+/// What a request takes that may run.
+fn permits(inner: &Inner, link: &Link) -> Result<[Permit; 2], Status> {
+    let limits = &inner.limits;
+    let (Some(of_peer), Some(of_node)) = (
+        Permit::acquire(link.serving(), limits.handlers_per_peer),
+        Permit::acquire(&inner.running, limits.handlers),
+    ) else {
+        return Err(Status::Overloaded);
+    };
+    // Again, now that the permit counts: a drain that began meanwhile either sees it or is seen here.
+    if inner.is_draining() {
+        return Err(Status::Draining);
+    }
+    link.count_accepted();
+    Ok([of_peer, of_node])
+}
+
+/// A request of a function that is not registered: a question to the node itself, or nothing that is known.
+fn inquire(node: Node, link: &Link, request: Request) -> Served {
+    let inner = node.inner();
+    let question = Question::named(request.function());
+    let Some(question) = question.filter(|question| question.versions().contains(&request.version))
+    else {
+        return Served::Answer(unknown_function(inner, &request, question));
+    };
+    match permits(inner, link) {
+        Ok(permits) => {
+            let limit = inner.limits.deadline;
+            let deadline = deadline::after(Instant::now(), request.remaining, limit);
+            question.answer(&node, request, deadline, permits)
+        }
+        Err(status) => Served::Answer(request.respond(status)),
     }
 }
 
@@ -268,15 +300,13 @@ fn encode<T: Serialize + 'static>(
     answer.restart(Status::BadResponse)
 }
 
-fn unknown_function(inner: &Inner, request: &Request) -> ResponseFrame {
+fn unknown_function(inner: &Inner, request: &Request, question: Option<Question>) -> ResponseFrame {
     let mut detail = BytesMut::new();
-    for served in inner
-        .registry
-        .versions(request.function())
-        .iter()
-        .take(DETAIL / 4)
-    {
-        detail.put_u32_le(served.entry.spec.version);
+    let served = inner.registry.versions(request.function()).iter();
+    let served = served.map(|served| served.entry.spec.version);
+    let answered = question.into_iter().flat_map(Question::versions);
+    for version in served.chain(answered).take(DETAIL / 4) {
+        detail.put_u32_le(version);
     }
     request
         .respond(Status::UnknownFunction)

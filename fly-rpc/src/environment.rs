@@ -201,6 +201,28 @@ pub(crate) fn primary_of_process() -> Region {
         .map_or_else(|| Region::from("local"), Region::from)
 }
 
+/// What the platform told this process that explains how its node behaves, as `NAME=value`, for members who ask.
+/// None of it is a secret.
+pub(crate) fn facts() -> Vec<String> {
+    let fact = |name: &&str| {
+        let value = env::var(name).ok()?;
+        let value: String = value.trim().chars().take(FACT).collect();
+        (!value.is_empty()).then(|| format!("{name}={value}"))
+    };
+    FACTS.iter().filter_map(fact).collect()
+}
+
+const FACTS: [&str; 6] = [
+    "FLY_APP_NAME",
+    "FLY_REGION",
+    "FLY_MACHINE_ID",
+    "FLY_IMAGE_REF",
+    "MY_REGION",
+    "PRIMARY_REGION",
+];
+/// Letters of a value that are told.
+const FACT: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;

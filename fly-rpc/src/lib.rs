@@ -7,6 +7,9 @@ mod balance;
 pub mod bench;
 mod budget;
 mod call;
+#[cfg(any(test, feature = "cli"))]
+#[doc(hidden)]
+pub mod cli;
 mod codec;
 mod context;
 mod contract;
@@ -22,6 +25,7 @@ mod fnv;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod inquiry;
 mod local;
 mod membership;
 mod node;

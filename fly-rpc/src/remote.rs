@@ -6,6 +6,8 @@
 
 mod candidate;
 mod finding;
+#[cfg(any(test, feature = "cli"))]
+pub(crate) mod foreign;
 mod unconnected;
 
 use std::{pin::pin, sync::Arc};

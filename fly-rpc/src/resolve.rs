@@ -38,6 +38,8 @@ pub(crate) trait Candidate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Here<'a> {
     pub(crate) node: &'a NodeId,
+    /// True if nothing runs here, whatever the target.
+    pub(crate) observer: bool,
     pub(crate) region: &'a Region,
     pub(crate) primary: &'a Region,
 }
@@ -67,6 +69,7 @@ impl Here<'_> {
     pub(crate) fn is_target(&self, target: &Target) -> bool {
         match target {
             Target::Nearest | Target::Elsewhere | Target::Malformed(_) => false,
+            _ if self.observer => false,
             Target::FirstOf(targets) => targets.iter().any(|target| self.is_target(target)),
             _ => self.includes(target, self.node, self.region),
         }

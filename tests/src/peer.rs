@@ -208,6 +208,7 @@ pub(crate) fn lone(
             dial: 0,
             message_size: 4 << 20,
             draining: false,
+            observer: false,
             catalogue: Arc::new(Catalogue::new(offers)),
         },
         limits,

@@ -80,6 +80,20 @@ impl DialError {
         }
     }
 
+    /// True if whoever is there speaks another version of the protocol, and no other reason is known.
+    pub fn is_other_protocol(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => *code == CloseCode::Protocol,
+            Self::Handshake { source, .. } => match source {
+                ConnectionError::ConnectionClosed(close) => close.error_code == no_protocol(),
+                ConnectionError::TransportError(error) => error.code == no_protocol(),
+                ConnectionError::VersionMismatch => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// True if the address is this node's own: dialling it again cannot help.
     pub fn is_itself(&self) -> bool {
         matches!(
@@ -110,4 +124,9 @@ pub(super) fn what_the_peer_said(code: CloseCode) -> &'static str {
         CloseCode::Mistaken => "is not the node that it was taken for",
         CloseCode::Slow => "waited too long for this node to go on",
     }
+}
+
+/// The alert `no_application_protocol` (RFC 7301 §3.2), as QUIC carries it (RFC 9001 §4.8).
+fn no_protocol() -> TransportErrorCode {
+    TransportErrorCode::crypto(120)
 }

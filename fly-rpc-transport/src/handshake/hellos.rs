@@ -240,6 +240,7 @@ fn presumed(ours: &Hello, node: NodeId, said: &Hearsay, catalogue: Arc<Catalogue
         dial: 0,
         message_size: u64::MAX,
         draining: false,
+        observer: false,
         catalogue,
     }
 }

@@ -112,6 +112,7 @@ pub(super) fn hello(node: &str) -> Hello {
         dial: 0,
         message_size: 1 << 20,
         draining: false,
+        observer: false,
         catalogue: Arc::new(Catalogue::default()),
     }
 }

@@ -140,6 +140,7 @@ fn hello() -> Hello {
         dial: 3,
         message_size: 4_194_304,
         draining: false,
+        observer: false,
         catalogue: Arc::new(Catalogue::new([offer])),
     }
 }
@@ -252,6 +253,21 @@ fn a_hello_by_digest_is_as_documented_and_comes_back_without_the_catalogue() {
         ..decoded.hello.clone()
     };
     assert_eq!(Greeting { hello, ..decoded }, by_digest);
+}
+
+#[test]
+fn an_observer_says_so_with_one_section_and_is_skipped_by_who_does_not_know_it() {
+    let observer = Hello {
+        observer: true,
+        ..hello()
+    };
+    let said = Greeting::from(observer).encode();
+    let section = [18, 0];
+    assert_eq!(
+        said.strip_suffix(&section),
+        Some(&*Greeting::from(hello()).encode())
+    );
+    assert!(Greeting::decode(said.freeze()).is_ok_and(|greeting| greeting.hello.observer));
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub struct Hello {
     pub message_size: u64,
     /// True if the node is about to stop.
     pub draining: bool,
+    /// True if it only looks and calls: nobody calls it, dials it, or counts on it.
+    pub observer: bool,
     /// What the node serves.
     pub catalogue: Arc<Catalogue>,
 }
@@ -74,6 +76,9 @@ impl Greeting {
                 put_varint(out, *incarnation);
                 put_bytes(out, region.as_str().as_bytes());
             });
+        }
+        if self.hello.observer {
+            sections.put(OBSERVER, |_| ());
         }
         sections.0
     }
@@ -186,6 +191,7 @@ impl Hello {
                 None => u64::MAX,
             },
             draining: sections.contains_key(&DRAINING),
+            observer: sections.contains_key(&OBSERVER),
             catalogue: Arc::default(),
         })
     }
@@ -268,5 +274,6 @@ const VIEW: u64 = 14;
 const KNOWN: u64 = 15;
 const ASKS: u64 = 16;
 const TAKES_FOR: u64 = 17;
+const OBSERVER: u64 = 18;
 /// Digests of one hello that are looked at. Builds in one cluster are a few; a dialler names as many.
 pub(crate) const DIGESTS: usize = 8;

@@ -415,6 +415,7 @@ fn choose<C: Candidate>(
     };
     let here = Here {
         node: &node,
+        observer: false,
         region: &region,
         primary: &region,
     };

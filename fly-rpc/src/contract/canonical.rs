@@ -12,21 +12,21 @@ use super::{
 };
 
 /// A contract as a graph; node 0 is the function.
-#[derive(Debug)]
-pub(super) struct Graph {
-    pub(super) nodes: Vec<Node>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
 }
 
 /// One type: what it is, and the nodes of its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
-    pub(super) label: Label,
-    pub(super) parts: Vec<usize>,
+pub(crate) struct Node {
+    pub(crate) label: Label,
+    pub(crate) parts: Vec<usize>,
 }
 
 /// What a node is, without its parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Label {
+pub(crate) enum Label {
     /// Parameters by name, then the return value.
     Function(Vec<String>),
     Leaf(&'static str),
@@ -45,15 +45,15 @@ pub(super) enum Label {
 
 /// A variant: its name and how many parts of the enum's are its.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Variant {
-    pub(super) name: String,
-    pub(super) content: Content,
-    pub(super) parts: usize,
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    pub(crate) content: Content,
+    pub(crate) parts: usize,
 }
 
 /// How a variant's content is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Never built: this build does not take the variant, or has no value for it.
     Unknown,
     Unit,

@@ -24,14 +24,14 @@
 //! # How it is made
 //!
 //! `arguments.rs` takes the arguments apart, `tracer.rs` walks (serde drives it through `tracer/deserializer.rs`, with
-//! `samples.rs`), `shape.rs` holds what it finds, `canonical.rs` reduces that to one form, `fingerprint.rs` hashes it and `text.rs`
-//! spells it.
+//! `samples.rs`), `shape.rs` holds what it finds, `canonical.rs` reduces that to one form, `tree.rs` writes that down as bytes, of which `fingerprint.rs` is
+//! the hash, and `text.rs` spells it.
 
 use std::{fmt, panic::resume_unwind, thread};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::{canonical::Graph, place::Identified};
+use self::place::Identified;
 
 mod arguments;
 mod canonical;
@@ -44,8 +44,14 @@ mod samples;
 mod shape;
 mod text;
 mod tracer;
+mod tree;
 
-pub(crate) use self::{arguments::Arguments, fingerprint::SCHEME};
+pub(crate) use self::{arguments::Arguments, canonical::Graph, tree::SCHEME};
+#[cfg(any(test, feature = "cli"))]
+pub(crate) use self::{
+    canonical::{Content, Label, Node, Variant},
+    tree::decode as decode_tree,
+};
 pub use self::{error::ContractError, fingerprint::Fingerprint};
 
 /// The types of one function: what is compared, and how it reads.
@@ -94,6 +100,40 @@ where
     A: Arguments<'static>,
     R: DeserializeOwned + Serialize,
 {
+    described::<A, R, _>(name, version, parameters, |graph, function| Contract {
+        fingerprint: Fingerprint::of(&tree::encode(graph)),
+        text: text::render(graph, function),
+    })
+}
+
+/// The tree of the same function, for who spells values by it (PROTOCOL.md, *The tree of a contract*). Its
+/// hash is the fingerprint.
+///
+/// # Errors
+/// As [`trace`].
+pub(crate) fn tree<A, R>(
+    name: &str,
+    version: u32,
+    parameters: &[&'static str],
+) -> Result<Vec<u8>, ContractError>
+where
+    A: Arguments<'static>,
+    R: DeserializeOwned + Serialize,
+{
+    described::<A, R, _>(name, version, parameters, |graph, _| tree::encode(graph))
+}
+
+/// What `describe` makes of a function's types.
+fn described<A, R, T: Send>(
+    name: &str,
+    version: u32,
+    parameters: &[&'static str],
+    describe: fn(&Graph, Identified<'_>) -> T,
+) -> Result<T, ContractError>
+where
+    A: Arguments<'static>,
+    R: DeserializeOwned + Serialize,
+{
     let types = arguments::type_names::<A>();
     let function = Identified {
         name,
@@ -102,21 +142,18 @@ where
         types: &types,
         output: std::any::type_name::<R>(),
     };
-    let describe = || {
-        let graph = Graph::new(&tracer::walk::<A, R>(function)?, function);
-        Ok(Contract {
-            fingerprint: Fingerprint::of(&graph),
-            text: text::render(&graph, function),
-        })
+    let walk = || {
+        let table = tracer::walk::<A, R>(function)?;
+        Ok(describe(&Graph::new(&table, function), function))
     };
     thread::scope(|scope| {
         let thread = thread::Builder::new()
             .name("fly-rpc contract".to_owned())
             .stack_size(STACK);
-        match thread.spawn_scoped(scope, describe) {
+        match thread.spawn_scoped(scope, walk) {
             Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
             // No thread to be had: nearly every type is content with the stack that is left here.
-            Err(_) => describe(),
+            Err(_) => walk(),
         }
     })
 }

@@ -72,17 +72,20 @@ impl Announcement {
 
     /// The other nodes that live. Stale files are removed on the way.
     pub(crate) fn others(&self) -> Result<Vec<LocalNode>, StartError> {
-        let folder = &self.shared.folder;
-        let files = fs::read_dir(folder).map_err(|error| StartError::RuntimeDirectory {
-            path: folder.clone(),
-            reason: error.to_string(),
-        })?;
-        Ok(files
-            .flatten()
-            .filter_map(|file| living(&file.path()))
-            .filter(|other| other.node != self.shared.this.node)
-            .collect())
+        let mut others = nodes(&self.shared.folder)?;
+        others.retain(|other| other.node != self.shared.this.node);
+        Ok(others)
     }
+}
+
+/// The nodes of a folder that live. Stale files are removed on the way.
+pub(crate) fn nodes(folder: &Path) -> Result<Vec<LocalNode>, StartError> {
+    let files = fs::read_dir(folder).map_err(|error| StartError::RuntimeDirectory {
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let files = files.flatten();
+    Ok(files.filter_map(|file| living(&file.path())).collect())
 }
 
 impl Drop for Shared {

@@ -24,11 +24,15 @@ impl LocalDirectory {
     /// Finds or makes it: `$XDG_RUNTIME_DIR/fly-rpc` if there is such a place, else `fly-rpc-<user>` among the temporary
     /// files.
     pub(crate) fn open() -> Result<Self, StartError> {
-        let path = match env::var_os("XDG_RUNTIME_DIR").filter(|path| Path::new(path).is_dir()) {
+        Self::at(Self::place())
+    }
+
+    /// Where it is, or would be.
+    pub(crate) fn place() -> PathBuf {
+        match env::var_os("XDG_RUNTIME_DIR").filter(|path| Path::new(path).is_dir()) {
             Some(path) => PathBuf::from(path).join("fly-rpc"),
             None => env::temp_dir().join(format!("fly-rpc-{}", user())),
-        };
-        Self::at(path)
+        }
     }
 
     /// Uses the directory at `path`, which is made if it is not there.
@@ -62,6 +66,11 @@ impl LocalDirectory {
         Ok(path)
     }
 
+    /// The folder of a cluster, whether it is there or not.
+    pub(crate) fn folder(&self, cluster: &str) -> PathBuf {
+        self.path.join(file_name(cluster))
+    }
+
     /// Written aside and then linked: a second process that does the same at the same time finds
     /// the first one's whole secret, never half of one.
     fn make_secret(&self, path: &Path) -> io::Result<()> {
@@ -81,10 +90,29 @@ impl LocalDirectory {
     }
 }
 
+/// The cluster of a folder; `None` if that is no cluster's, or its name was too long to be kept.
+#[cfg(any(test, feature = "cli"))]
+pub(super) fn cluster_of(folder: &str) -> Option<String> {
+    let mut rest = folder.strip_prefix(PREFIX)?;
+    let mut name = Vec::new();
+    while let Some((letter, others)) = rest.split_at_checked(1) {
+        rest = others;
+        if letter == "%" {
+            let (digits, others) = rest.split_at_checked(2)?;
+            name.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = others;
+        } else {
+            name.extend(letter.bytes());
+        }
+    }
+    let name = String::from_utf8(name).ok()?;
+    (file_name(&name) == folder).then_some(name)
+}
+
 /// A file name for any cluster name: what is not plain is escaped, so that two names are never one
 /// file.
 fn file_name(cluster: &str) -> String {
-    let mut name = String::from("cluster-");
+    let mut name = String::from(PREFIX);
     for byte in cluster.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
@@ -97,7 +125,7 @@ fn file_name(cluster: &str) -> String {
     if name.len() <= FILE_NAME {
         name
     } else {
-        format!("cluster-{}", digest(cluster))
+        format!("{PREFIX}{}", digest(cluster))
     }
 }
 
@@ -207,6 +235,7 @@ fn user() -> String {
         .map_or_else(|_| "user".to_owned(), |user| digest(&user))
 }
 
+const PREFIX: &str = "cluster-";
 /// Bytes of a file name that every file system takes.
 const FILE_NAME: usize = 200;
 
@@ -234,6 +263,10 @@ mod tests {
                 .iter()
                 .all(|file| !file.contains('/') && file.len() <= 255)
         );
+        for (name, file) in names.iter().zip(&files) {
+            let is_kept = file_name(name).len() <= FILE_NAME && name.len() < 100;
+            assert_eq!(cluster_of(file).as_deref(), is_kept.then_some(*name));
+        }
         files.sort();
         files.dedup();
         assert_eq!(files.len(), names.len());

@@ -1,22 +1,53 @@
 //! The runtime directory as a source: the other nodes of this user on this machine.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Announcement, Discovery, DiscoveryError, LocalNode, Next, sighting::Sighting};
+use super::{
+    Announcement, Discovery, DiscoveryError, LocalNode, Next, announcement::nodes,
+    sighting::Sighting,
+};
+use crate::start_error::StartError;
 
-/// Looks at the folder in which an announcement stands.
+/// Looks at the folder of a cluster.
 #[derive(Debug)]
 pub(crate) struct LocalNodes {
-    announcement: Announcement,
+    place: Place,
     due: Instant,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// That of a node, which is not meant.
+    Beside(Announcement),
+    /// That of no node here. It may come and go.
+    Folder(PathBuf),
+}
+
+impl Place {
+    fn look(&self) -> Result<Vec<LocalNode>, StartError> {
+        match self {
+            Self::Beside(announcement) => announcement.others(),
+            Self::Folder(folder) if folder.is_dir() => nodes(folder),
+            Self::Folder(_) => Ok(Vec::new()),
+        }
+    }
 }
 
 impl LocalNodes {
     pub(crate) fn new(announcement: Announcement) -> Self {
+        Self::at(Place::Beside(announcement))
+    }
+
+    /// Those of a folder, for who is none of them.
+    pub(crate) fn of(folder: PathBuf) -> Self {
+        Self::at(Place::Folder(folder))
+    }
+
+    fn at(place: Place) -> Self {
         Self {
-            announcement,
+            place,
             due: Instant::now(),
         }
     }
@@ -26,9 +57,9 @@ impl Discovery for LocalNodes {
     fn next(&mut self) -> Next<'_> {
         Box::pin(async {
             sleep_until(self.due).await;
-            let announcement = self.announcement.clone();
+            let place = self.place.clone();
             // File systems block.
-            let look = tokio::task::spawn_blocking(move || announcement.others()).await;
+            let look = tokio::task::spawn_blocking(move || place.look()).await;
             self.due = Instant::now() + LOOK;
             let others = look
                 .map_err(DiscoveryError::new)?

@@ -13,6 +13,8 @@
 //! | the runtime directory | other processes of this user on this machine; development mode |
 
 mod announcement;
+#[cfg(any(test, feature = "cli"))]
+mod clusters;
 mod directory;
 mod dns;
 mod excerpt;
@@ -31,6 +33,8 @@ mod sighting;
 use std::{any::type_name, error::Error, fmt, future::Future, pin::Pin};
 
 pub(crate) use announcement::{Announcement, LocalNode};
+#[cfg(any(test, feature = "cli"))]
+pub(crate) use clusters::clusters;
 pub(crate) use directory::LocalDirectory;
 pub use dns::Dns;
 pub use fixed::Fixed;

@@ -37,6 +37,7 @@ pub struct NodeBuilder {
     pub(super) advertise_ip: Option<IpAddr>,
     pub(super) peers: Vec<String>,
     pub(super) gossip: bool,
+    pub(super) observer: bool,
     pub(super) sources: Vec<Box<dyn Discovery>>,
     /// Where this runs, if that is Fly and the environment was read.
     pub(super) fly: Option<OnFly>,
@@ -68,7 +69,7 @@ impl NodeBuilder {
         Self::default()
     }
 
-    pub(super) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
+    pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
         let Environment {
             cluster,
             id,
@@ -161,6 +162,15 @@ impl NodeBuilder {
     /// with and without gossip work together.
     pub fn gossip(mut self, gossip: bool) -> Self {
         self.gossip = gossip;
+        self
+    }
+
+    /// Whether this node only looks and calls, as the command `fly-rpc` does. Default false. An observer serves
+    /// nothing and lets nobody in; nobody calls it, dials it, or counts it as one of its region. It takes
+    /// an id of its own, an unused port, and the primary where most nodes see it, whatever was set; it does
+    /// not gossip. Builds that know no observers see a node that serves nothing.
+    pub fn observer(mut self, observer: bool) -> Self {
+        self.observer = observer;
         self
     }
 

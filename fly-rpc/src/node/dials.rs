@@ -233,6 +233,19 @@ impl Dials {
         })
     }
 
+    /// Every address that is dialled and not connected, who may be there, and why the last dial failed, if one ended.
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) fn failures(&self) -> Vec<(SocketAddr, Option<NodeId>, Option<DialError>)> {
+        let dials = self.lock();
+        let failed = dials.iter().filter(|(_, dial)| !dial.is_connected());
+        failed
+            .filter_map(|(address, dial)| {
+                let error = dial.keeper.as_ref()?.last_error();
+                Some((*address, dial.who().map(|(node, _)| node), error))
+            })
+            .collect()
+    }
+
     /// The known nodes that are dialled and not connected, with their addresses.
     pub(crate) fn disconnected(&self) -> Vec<(NodeId, Region, SocketAddr)> {
         let dials = self.lock();

@@ -33,7 +33,15 @@ use crate::{
 pub(crate) struct Inner {
     pub(crate) id: NodeId,
     pub(crate) region: Region,
+    /// True if this node only looks and calls.
+    pub(crate) observer: bool,
     pub(crate) primary: Arc<Seat>,
+    /// Where the configuration has the primary, if it says so.
+    pub(crate) configured_primary: Option<Region>,
+    /// True if there is neither a secret nor a certificate.
+    pub(crate) development: bool,
+    /// True if a second secret is accepted.
+    pub(crate) rotating: bool,
     pub(crate) limits: Limits,
     pub(crate) default_timeout: Duration,
     pub(crate) drain_timeout: Duration,
@@ -66,6 +74,7 @@ impl Inner {
     pub(crate) fn here(&self) -> Here<'_> {
         Here {
             node: &self.id,
+            observer: self.observer,
             region: &self.region,
             primary: self.primary.region(),
         }
@@ -178,13 +187,13 @@ impl Inner {
             })
     }
 
-    /// Every region that is known of, sorted.
+    /// Every region that is known of, sorted. That of an observer has no node because of it.
     pub(crate) fn known_regions(&self) -> Vec<Region> {
         let (links, roster) = (self.endpoint.links(), self.roster());
         let regions: BTreeSet<Region> = links
             .iter()
             .map(|link| link.region().clone())
-            .chain([self.region.clone()])
+            .chain((!self.observer).then(|| self.region.clone()))
             .chain(roster.iter().map(|(_, known)| known.facts().region.clone()))
             .collect();
         regions.into_iter().collect()

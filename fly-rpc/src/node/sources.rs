@@ -1,6 +1,6 @@
 //! Whom a node asks for the addresses of others.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use fly_rpc_transport::NodeId;
 
@@ -43,10 +43,20 @@ impl NodeBuilder {
     /// The platform's own DNS. All machines are taken to be configured alike: the port at which this
     /// one is reached is that of the others.
     fn fly_dns(&self, fly: OnFly, id: &NodeId, bound: SocketAddr) -> FlyDns {
-        let port = self.advertise.unwrap_or(bound).port();
+        let port = if self.observer {
+            // Its own is any; what is set is meant for the nodes.
+            let set = self.advertise.or(self.bind).map(|address| address.port());
+            set.filter(|port| *port != 0).unwrap_or(PORT)
+        } else {
+            self.advertise.unwrap_or(bound).port()
+        };
         let mut dns = FlyDns::of(fly.app).port(port);
         if let Some(name_server) = fly.name_server {
             dns = dns.name_server(name_server);
+        }
+        if self.observer {
+            // A node on this very machine is one of those that it looks for.
+            return dns.nodes_have_other_ids();
         }
         if let Some(ip) = fly.private_ip {
             dns = dns.own_address(ip);
@@ -61,12 +71,17 @@ impl NodeBuilder {
     }
 }
 
-/// Starts to follow every source of addresses.
+/// Starts to follow every source of addresses: with the nodes of this machine, if this is one of them, or looks at
+/// their folder.
 pub(super) fn follow(
     inner: &Inner,
     mut sources: Vec<Box<dyn Discovery>>,
     announcement: Option<Announcement>,
+    folder: Option<PathBuf>,
 ) {
+    if let Some(folder) = folder {
+        sources.push(Box::new(LocalNodes::of(folder)));
+    }
     if let Some(announcement) = announcement {
         sources.push(Box::new(LocalNodes::new(announcement.clone())));
         inner.resources.hold_announcement(announcement);
@@ -78,6 +93,9 @@ pub(super) fn follow(
         inner.resources.hold_task(tokio::spawn(follow));
     }
 }
+
+/// Where nodes are bound if nothing is set.
+const PORT: u16 = 7411;
 
 #[cfg(test)]
 mod tests {

@@ -58,7 +58,8 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     let dispatch = Arc::new(Dispatch::default());
     let incarnation = hello.incarnation;
     let me = facts(&hello);
-    let (membership, inbox) = builder.gossip.then(Membership::new).unzip();
+    let gossips = builder.gossip && !builder.observer;
+    let (membership, inbox) = gossips.then(Membership::new).unzip();
     let config = EndpointConfig {
         socket,
         randomness: builder.platform.randomness(),
@@ -71,7 +72,10 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
             address: bound,
             reason,
         })?;
+    let folder = directory.as_ref().filter(|_| builder.observer);
+    let folder = folder.map(|directory| directory.folder(&who.cluster));
     let announcement = directory
+        .filter(|_| !builder.observer)
         .map(|directory| {
             let this = LocalNode {
                 node: who.id.clone(),
@@ -85,7 +89,11 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     let inner = Arc::new(Inner {
         id: who.id,
         region: who.region,
-        primary: Arc::new(Seat::new(endpoint.clone(), who.primary)),
+        observer: builder.observer,
+        configured_primary: builder.primary.clone(),
+        development: builder.is_development(),
+        rotating: builder.previous_secret.is_some(),
+        primary: Arc::new(Seat::new(endpoint.clone(), who.primary, builder.observer)),
         limits: builder.limits.clone(),
         default_timeout: builder.default_timeout.unwrap_or(DEFAULT_TIMEOUT),
         drain_timeout: builder.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
@@ -123,7 +131,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         let gossip = membership::gossip(Arc::downgrade(&inner), me, inbox);
         inner.resources.hold_task(tokio::spawn(gossip));
     }
-    sources::follow(&inner, sources, announcement);
+    sources::follow(&inner, sources, announcement, folder);
 
     let node = Node { inner };
     // Peers that are up are connected when this returns; those that are not are dialled on in the
@@ -186,10 +194,29 @@ impl NodeBuilder {
         let address = self
             .bind
             .unwrap_or_else(|| self.platform.address().unwrap_or(default));
+        if self.observer {
+            return self.bind_anywhere(address);
+        }
         if self.is_development() && !address.ip().is_loopback() {
             return Err(StartError::DevelopmentBind(address));
         }
         let bound = self.platform.bind(address);
+        bound.map_err(|reason| StartError::Bind { address, reason })
+    }
+
+    /// An observer may stand beside a node that has the port which is set. Where there is no IPv6, IPv4 will do.
+    fn bind_anywhere(&self, like: SocketAddr) -> Result<(Socket, SocketAddr), StartError> {
+        let address = match self.platform.address() {
+            Some(address) => address,
+            None => SocketAddr::new(like.ip(), 0),
+        };
+        let bound = self.platform.bind(address);
+        let bound = bound.or_else(|error| match address.ip() {
+            IpAddr::V6(ip) if ip.is_unspecified() => {
+                self.platform.bind((Ipv4Addr::UNSPECIFIED, 0).into())
+            }
+            _ => Err(error),
+        });
         bound.map_err(|reason| StartError::Bind { address, reason })
     }
 
@@ -209,10 +236,12 @@ impl NodeBuilder {
             region: who.region.clone(),
             view: View::configured(&who.primary),
             build: self.build.clone(),
-            advertise: (!advertise.ip().is_unspecified()).then_some(advertise),
+            // Nobody is to dial an observer.
+            advertise: (!advertise.ip().is_unspecified() && !self.observer).then_some(advertise),
             dial: 0,
             message_size: self.limits.message_size as u64,
             draining: false,
+            observer: self.observer,
             catalogue: Arc::new(registry.catalogue()),
         }
     }
@@ -234,9 +263,8 @@ impl NodeBuilder {
             });
         }
         let registry = Registry::new(functions, |name, version| {
-            self.hidden
-                .iter()
-                .any(|hidden| hidden.0 == name && hidden.1 == version)
+            let mut hidden = self.hidden.iter();
+            self.observer || hidden.any(|hidden| hidden.0 == name && hidden.1 == version)
         })?;
         let mut missing: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for served in registry.iter() {
@@ -297,7 +325,9 @@ impl NodeBuilder {
                 _ => Ok((certified, identity.clone())),
             };
         }
-        let id = self.id.clone();
+        // With the id of a node, which stands in the environment of its machine, builds that know no observers would
+        // take an observer for that node.
+        let id = self.id.clone().filter(|_| !self.observer);
         let id = id.unwrap_or_else(|| NodeId::drawn(&self.platform.randomness()));
         let secret = match (&self.secret, directory) {
             (Some(secret), _) => secret.clone(),

@@ -78,6 +78,7 @@ pub(crate) async fn follow(seat: Arc<Seat>, node: NodeId) {
 /// Takes over the greatest view of all peers, and objects if it is time to. Returns when to look
 /// again even if nothing changes.
 fn look(seat: &Seat, node: &NodeId, began: Instant, dissent: &mut Dissent) -> Option<Instant> {
+    seat.assume();
     let links = seat.endpoint.links();
     if let Some((epoch, region)) = greatest(&links) {
         let ours = seat.view();

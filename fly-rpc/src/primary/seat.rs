@@ -1,8 +1,11 @@
 //! Where one node sees the primary, shared by all who ask or change it.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use fly_rpc_transport::{Endpoint, Region, View, watch};
@@ -22,6 +25,8 @@ pub(crate) struct Seat {
     news: watch::Sender<News>,
     moves: AtomicU64,
     pub(super) disagreements: AtomicU64,
+    /// Its view is nobody's business but its own.
+    is_observer: bool,
     /// It was said once that no other region can be remembered.
     is_full: AtomicBool,
 }
@@ -35,7 +40,7 @@ pub(super) struct News {
 
 impl Seat {
     /// Sees the primary where the configuration has it.
-    pub(crate) fn new(endpoint: Endpoint, configured: Region) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, configured: Region, is_observer: bool) -> Self {
         let places = Places::new();
         let present = places.number(&configured, false).unwrap_or_default();
         let belief = Belief::configured(configured);
@@ -50,6 +55,7 @@ impl Seat {
             belief: Mutex::new(belief),
             moves: AtomicU64::new(0),
             disagreements: AtomicU64::new(0),
+            is_observer,
             is_full: AtomicBool::new(false),
         }
     }
@@ -99,6 +105,28 @@ impl Seat {
         }
     }
 
+    /// Sees the primary where most nodes have it, if this is an observer and nobody has said anything: what it was
+    /// configured with is not what they were.
+    pub(crate) fn assume(&self) {
+        if !self.is_observer || self.view().epoch > 0 {
+            return;
+        }
+        let links = self.endpoint.links();
+        let mut counts: BTreeMap<Region, usize> = BTreeMap::new();
+        for link in links.iter() {
+            *counts.entry(link.view().region).or_default() += 1;
+        }
+        let Some((region, _)) = counts.into_iter().max_by_key(|(_, count)| *count) else {
+            return;
+        };
+        // Fails only if there were too many regions: then the last one stays.
+        let _ = self.change("most nodes", true, |belief| {
+            if belief.view().epoch == 0 {
+                *belief = Belief::configured(region);
+            }
+        });
+    }
+
     /// Puts the word of this node's source in the place of a view that nobody vouches for.
     pub(super) fn insist(&self) {
         // What is insisted on was said here before.
@@ -140,7 +168,7 @@ impl Seat {
             self.moves.fetch_add(1, Ordering::Relaxed);
             self.news.send_modify(|news| news.view = view.clone());
         }
-        if told {
+        if told && !self.is_observer {
             self.endpoint.set_view(View {
                 region: belief.view().region.clone(),
                 epoch: Some(belief.view().epoch),

@@ -114,6 +114,8 @@ pub struct Entry {
     /// The function's type, by which a call of this program finds it.
     pub(crate) id: fn() -> TypeId,
     pub(crate) trace: fn() -> Result<Contract, ContractError>,
+    /// The tree of the same contract.
+    pub(crate) tree: fn() -> Result<Vec<u8>, ContractError>,
     pub(crate) serve: Serve,
 }
 
@@ -128,6 +130,7 @@ impl Entry {
             spec: F::SPEC,
             id: TypeId::of::<F>,
             trace: trace::<F>,
+            tree: tree::<F>,
             serve: dispatch::serve::<F>,
         }
     }
@@ -135,6 +138,14 @@ impl Entry {
 
 fn trace<F: Function>() -> Result<Contract, ContractError> {
     contract::trace::<F::Decoded<'static>, F::Output>(
+        F::SPEC.name,
+        F::SPEC.version,
+        F::SPEC.parameters,
+    )
+}
+
+fn tree<F: Function>() -> Result<Vec<u8>, ContractError> {
+    contract::tree::<F::Decoded<'static>, F::Output>(
         F::SPEC.name,
         F::SPEC.version,
         F::SPEC.parameters,

@@ -92,7 +92,7 @@ pub(crate) struct Registry {
     by_name: HashMap<&'static str, Range<usize>, ByText>,
     /// Where in `served` the registered functions are: for each a place, unless it is hidden.
     by_place: Vec<Option<usize>>,
-    /// What is expected of each registered function's answers.
+    /// What is expected of each registered function's answers, and last of those that this program does not have.
     answers: Box<[Answers]>,
 }
 
@@ -130,7 +130,7 @@ impl Registry {
         let mut registry = Self {
             served: Vec::new(),
             by_name: HashMap::default(),
-            answers: functions.iter().map(|_| Answers::default()).collect(),
+            answers: (0..=functions.len()).map(|_| Answers::default()).collect(),
             by_place: vec![None; functions.len()],
         };
         let mut refused = Vec::new();
@@ -177,7 +177,8 @@ impl Registry {
             .find(|served| served.entry.spec.version == version)
     }
 
-    /// What this node expects of the answers of the function at this place of the registered ones.
+    /// What this node expects of the answers of the function at this place of the registered ones; the place behind
+    /// the last is that of all others.
     pub(crate) fn answers(&self, place: usize) -> &Answers {
         &self.answers[place]
     }
@@ -225,6 +226,7 @@ mod tests {
             spec,
             id: TypeId::of::<()>,
             trace,
+            tree: || Ok(Vec::new()),
             serve,
         }))
     }

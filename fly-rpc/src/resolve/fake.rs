@@ -127,6 +127,7 @@ pub(crate) fn with<T>(target: &Target, run: impl FnOnce(&Wanted<'_>, &Here<'_>) 
     };
     let here = Here {
         node: &node,
+        observer: false,
         region: &region,
         primary: &primary,
     };

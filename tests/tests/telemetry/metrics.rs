@@ -202,7 +202,7 @@ async fn life(network: Network) {
     // It hangs while the nodes are looked at.
     let hang = hang_on_primary().via(&lax).timeout(Duration::from_secs(60));
     assert!(tokio::time::timeout(LOOKED_AT, hang).await.is_err());
-    sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(1)).await; // sleep: what is gauged is looked at once a second
     drop((syd, refuses, lax));
 }
 

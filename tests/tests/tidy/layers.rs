@@ -92,6 +92,9 @@ const LAYERS: [Layer; 9] = [
             "fly-rpc/src/contract_file/report.rs",
             "fly-rpc/src/contract_file/verdict.rs",
             "fly-rpc/src/codec",
+            "fly-rpc/src/cli/json/",
+            "fly-rpc/src/cli/doctor/check.rs",
+            "fly-rpc/src/cli/doctor/fly_toml.rs",
             "fly-rpc/src/balance/",
             "fly-rpc/src/resolve.rs",
             "fly-rpc/src/routes",
@@ -231,12 +234,13 @@ const SECRET: [(&str, &[&str]); 4] = [
         "secret.derive",
         &["fly-rpc-transport/src/identity/authority.rs"],
     ),
-    // Development mode makes a secret and keeps it in a file.
+    // Development mode makes a secret and keeps it in a file; `fly-rpc keygen` shows one that nobody has yet.
     (
         "reveal",
         &[
             "fly-rpc-transport/src/identity/secret.rs",
             "fly-rpc/src/discovery/directory.rs",
+            "fly-rpc/src/cli/keygen.rs",
         ],
     ),
 ];

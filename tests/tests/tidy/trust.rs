@@ -44,7 +44,7 @@ fn no_feature_and_no_variable_reaches_what_trusts() {
     for (manifest, expected) in [
         (
             "fly-rpc/Cargo.toml",
-            &["metrics", "opentelemetry", "sim", "bench", "fuzzing"][..],
+            &["metrics", "opentelemetry", "sim", "cli", "bench", "fuzzing"][..],
         ),
         ("fly-rpc-transport/Cargo.toml", &["sim", "fuzzing"]),
     ] {

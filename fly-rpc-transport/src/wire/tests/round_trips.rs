@@ -57,11 +57,11 @@ fn hellos() -> impl Strategy<Value = Hello> {
         ".{0,40}",
         option::of(any::<std::net::Ipv4Addr>()),
     );
-    let rest = (any::<u64>(), any::<u64>(), any::<bool>(), offers());
+    let rest = (any::<u64>(), any::<u64>(), any::<[bool; 2]>(), offers());
     (who, place, rest).prop_map(|(who, place, rest)| {
         let ((low, high), cluster, node, incarnation) = who;
         let (region, view, build, address) = place;
-        let (dial, message_size, draining, catalogue) = rest;
+        let (dial, message_size, [draining, observer], catalogue) = rest;
         Hello {
             protocol: low..=high,
             cluster,
@@ -77,6 +77,7 @@ fn hellos() -> impl Strategy<Value = Hello> {
             dial,
             message_size,
             draining,
+            observer,
             catalogue: Arc::new(catalogue),
         }
     })

@@ -1,0 +1,152 @@
+//! Calls with JSON: what comes back, and what each failure says of whether the function ran.
+
+use crate::fixture::Shop;
+
+#[tokio::test]
+async fn a_function_is_called_where_it_is_pinned_and_its_value_is_exact() -> anyhow::Result<()> {
+    let shop = Shop::open("call").await?;
+    let expected = "{\"Ok\":{\"id\":18446744073709551615,\"author\":7,\"body\":\"hi\",\"tags\":[null,\"new\"]}}\n";
+    let json = "{\"author\":7,\"body\":\"hi\"}";
+    let lines: [&[&str]; 4] = [
+        &["call", "create_post@2", "--on", "@primary", json],
+        // The highest version that is offered, where it is pinned.
+        &["call", "create_post", json],
+        &["call", "create_post", "[7, \"hi\"]", "--on", "syd"],
+        &["call", "create_post", "--on=@node(syd-1)", json],
+    ];
+    for line in lines {
+        assert_eq!(shop.run(line).await?.well(), expected, "{line:?}");
+    }
+    let piped = shop
+        .run_with(&["call", "create_post", "-"], &[], json)
+        .await?;
+    assert_eq!(piped.well(), expected);
+    let upcase = shop
+        .run(&["call", "upcase", "[\"fly\"]", "--on", "hkg"])
+        .await?;
+    assert_eq!(upcase.well(), "\"FLY\"\n");
+    let large =
+        "{\"items\": {\"a\": {\"price\": 170141183460469231731687303715884105727, \"count\": 2}}}";
+    let totals = shop.run(&["call", "totals", large]).await?;
+    assert_eq!(totals.well(), "340282366920938463463374607431768211454\n");
+    let json = shop.run(&["call", "upcase", "[\"fly\"]", "--json"]).await?;
+    assert!(
+        json.out
+            .starts_with(r#"{"function":"upcase@1","target":"@any","took_ms":"#),
+        "{json:?}"
+    );
+    assert!(json.out.ends_with("\"value\":\"FLY\"}\n"), "{json:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_of_the_function_is_printed_and_has_a_code_of_its_own() -> anyhow::Result<()> {
+    let shop = Shop::open("error").await?;
+    let empty = shop.run(&["call", "create_post", "[7, \"\"]"]).await?;
+    assert_eq!(
+        (empty.code, empty.out.as_str(), empty.err.as_str()),
+        (Some(10), "{\"Err\":\"Empty\"}\n", "")
+    );
+    let long = format!("[7, \"{}\"]", "x".repeat(101));
+    let long = shop.run(&["call", "create_post", &long]).await?;
+    assert_eq!(
+        (long.code, long.out.as_str()),
+        (Some(10), "{\"Err\":{\"TooLong\":{\"most\":100}}}\n")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn json_that_does_not_fit_is_said_with_its_place_and_nothing_runs() -> anyhow::Result<()> {
+    let shop = Shop::open("misfit").await?;
+    let cases = [
+        (
+            "{\"author\":\"x\",\"body\":\"hi\"}",
+            "author: expected a whole number from 0 to 18446744073709551615 (u64), came the text \"x\"",
+        ),
+        ("{\"author\":7}", "body is missing: expected a text"),
+        (
+            "{\"author\":7,\"body\":\"hi\",\"boddy\":1}",
+            "boddy is not known there: the fields are author, body",
+        ),
+        (
+            "[7]",
+            "the arguments: expected an object with author, body, or an array of 2, came an array of 1",
+        ),
+        (
+            "{\"author\":7,",
+            "no JSON: a name in quotes expected at line 1, column 13",
+        ),
+    ];
+    for (json, said) in cases {
+        let ended = shop.run(&["call", "create_post@2", json]).await?;
+        ended.failed(6, said);
+        assert!(ended.err.contains("(it did not run)"), "{ended:?}");
+    }
+    let opaque = shop
+        .run(&["call", "unlock", "[\"x\"]", "--on", "syd"])
+        .await?;
+    opaque.failed(6, "[0] cannot be spelled in JSON");
+    let json = shop
+        .run(&["call", "create_post@2", "[7]", "--json"])
+        .await?;
+    assert!(
+        json.out.contains(r#""exit_code":6,"executed":"no"}"#),
+        "{json:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_fails_says_whether_it_ran() -> anyhow::Result<()> {
+    let shop = Shop::open("failed").await?;
+    let said = |code: i32, line: &[&str], part: &str| {
+        let line: Vec<String> = line.iter().map(|text| (*text).to_owned()).collect();
+        let part = part.to_owned();
+        let shop = &shop;
+        async move {
+            let line: Vec<&str> = line.iter().map(String::as_str).collect();
+            shop.run(&line).await?.failed(code, &part);
+            anyhow::Ok(())
+        }
+    };
+    said(
+        7,
+        &["call", "crate_post"],
+        "no function `crate_post` is offered by @any; there are create_post, fail",
+    )
+    .await?;
+    said(
+        7,
+        &["call", "create_post@9"],
+        "create_post@9 is not offered by @any; offered: create_post@1, create_post@2",
+    )
+    .await?;
+    said(
+        7,
+        &["call", "upcase", "[\"x\"]", "--on", "cdg"],
+        "no node of @region(cdg) is there",
+    )
+    .await?;
+    // The node of the old build, in another region than the primary's.
+    said(
+        7,
+        &["call", "create_post@1", "[\"x\"]", "--on", "hkg"],
+        "it belongs to",
+    )
+    .await?;
+    said(
+        8,
+        &["call", "wait", "--timeout", "300ms"],
+        "look before you try again",
+    )
+    .await?;
+    said(9, &["call", "fail"], "panicked").await?;
+    said(
+        2,
+        &["call", "upcase", "--on", "hong kong"],
+        "is not a target",
+    )
+    .await?;
+    Ok(())
+}

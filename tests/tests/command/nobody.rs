@@ -1,0 +1,102 @@
+//! Clusters that do not let it in, or are not there: one sentence with the cure, and an exit code for each.
+
+use fly_rpc::ClusterSecret;
+
+use crate::fixture::Shop;
+
+#[tokio::test]
+async fn where_no_node_runs_it_says_how_to_reach_one() -> anyhow::Result<()> {
+    let shop = Shop::of("nobody")?;
+    for line in [&["nodes"][..], &["catalogue"], &["ping"], &["call", "f"]] {
+        let ended = shop.run(line).await?;
+        ended.failed(3, "start one, or set FLY_RPC_SECRET and FLY_RPC_PEERS");
+    }
+    let ended = shop.run(&["nodes", "--cluster", "shop"]).await?;
+    ended.failed(3, "no node of cluster \"shop\" runs on this machine");
+    let secret = ClusterSecret::generate().reveal().to_string();
+    let ended = shop
+        .run_with(&["nodes"], &[("FLY_RPC_SECRET", &secret)], "")
+        .await?;
+    ended.failed(3, "set FLY_RPC_PEERS to host:port of one");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_at_which_nobody_answers_is_named() -> anyhow::Result<()> {
+    let shop = Shop::of("silence")?;
+    let secret = ClusterSecret::generate().reveal().to_string();
+    // Bound and silent.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    let address = socket.local_addr()?.to_string();
+    let environment = [
+        ("FLY_RPC_SECRET", secret.as_str()),
+        ("FLY_RPC_PEERS", &address),
+    ];
+    let ended = shop
+        .run_with(&["nodes", "--timeout", "500ms"], &environment, "")
+        .await?;
+    ended.failed(3, "see that one runs there and that UDP gets through");
+    let json = shop
+        .run_with(&["nodes", "--timeout", "500ms", "--json"], &environment, "")
+        .await?;
+    assert!(json.out.contains("\"exit_code\":3"), "{json:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_several_clusters_it_asks_for_one_by_name() -> anyhow::Result<()> {
+    let mut shop = Shop::of("several")?;
+    shop.start_in("shop", "syd-1", "syd", "new").await?;
+    shop.start_in("the other/one", "syd-2", "syd", "new")
+        .await?;
+    let ended = shop.run(&["nodes"]).await?;
+    ended.failed(2, "2 clusters run on this machine: say which with --cluster \"shop\" or --cluster \"the other/one\"");
+    let ended = shop.run(&["nodes", "--cluster", "the other/one"]).await?;
+    assert!(
+        ended.well().contains("syd-2") && !ended.out.contains("syd-1"),
+        "{ended:?}"
+    );
+    let ended = shop
+        .run_with(&["nodes"], &[("FLY_RPC_CLUSTER", "shop")], "")
+        .await?;
+    assert!(ended.well().contains("syd-1"), "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_secret_and_another_cluster_are_refused_with_the_cure() -> anyhow::Result<()> {
+    let mut shop = Shop::with_secret("secret")?;
+    shop.start("syd-1", "syd", "new").await?;
+    assert!(shop.run(&["nodes"]).await?.well().contains("syd-1"));
+    let other = ClusterSecret::generate().reveal().to_string();
+    let ended = shop
+        .run_with(&["nodes"], &[("FLY_RPC_SECRET", &other)], "")
+        .await?;
+    ended.failed(4, "set FLY_RPC_SECRET to the secret of the nodes");
+    assert!(!ended.err.contains(&other));
+    let ended = shop.run(&["nodes", "--cluster", "another"]).await?;
+    ended.failed(4, "to the name of their cluster (now \"another\")");
+    let ended = shop
+        .run_with(&["nodes"], &[("FLY_RPC_SECRET", "hunter2")], "")
+        .await?;
+    ended.failed(2, "FLY_RPC_SECRET");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_it_can_where_nobody_answers() -> anyhow::Result<()> {
+    let shop = Shop::of("doctor-alone")?;
+    let ended = shop
+        .run_with(&["doctor"], &[("FLY_APP_NAME", "guestbook")], "")
+        .await?;
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(
+        ended.out.contains("FLY_RPC_SECRET is not set on Fly"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.out.contains("PRIMARY_REGION is not set") || ended.out.contains("fly secrets set"),
+        "{ended:?}"
+    );
+    Ok(())
+}
