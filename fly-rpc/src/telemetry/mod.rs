@@ -59,6 +59,7 @@ pub(crate) struct Calling<'a> {
 
 impl<'a> Calling<'a> {
     /// It begins `now`; `place` is the function's among those that are registered.
+    #[inline]
     pub(crate) fn begin(
         inner: &'a Inner,
         spec: &Spec,
@@ -114,6 +115,7 @@ impl<'a> Calling<'a> {
 }
 
 impl Drop for Calling<'_> {
+    #[inline]
     fn drop(&mut self) {
         if !self.has_ended {
             self.conclude(End::GIVEN_UP, None);

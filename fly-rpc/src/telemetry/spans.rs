@@ -86,25 +86,29 @@ fn write_end(span: &Span, end: End, error: Option<&RpcError>) {
 }
 
 /// A call, from its first poll to its end, wherever it goes.
+#[inline]
 pub(super) fn call(spec: &Spec, target: &Target) -> Open {
-    Open::new(|| {
-        debug_span!(
-            target: "fly_rpc::call",
-            "fly_rpc.call",
-            otel.name = %format_args!("call {}", spec.name),
-            otel.kind = "internal",
-            otel.status_code = Empty,
-            otel.status_description = Empty,
-            rpc.system.name = SYSTEM,
-            rpc.method = spec.name,
-            fly_rpc.version = spec.version,
-            fly_rpc.target = %target,
-            fly_rpc.here = Empty,
-            fly_rpc.outcome = Empty,
-            fly_rpc.executed = Empty,
-            "error.type" = Empty,
-        )
-    })
+    Open::new(|| call_span(spec, target))
+}
+
+#[cold]
+fn call_span(spec: &Spec, target: &Target) -> Span {
+    debug_span!(
+        target: "fly_rpc::call",
+        "fly_rpc.call",
+        otel.name = %format_args!("call {}", spec.name),
+        otel.kind = "internal",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        rpc.system.name = SYSTEM,
+        rpc.method = spec.name,
+        fly_rpc.version = spec.version,
+        fly_rpc.target = %target,
+        fly_rpc.here = Empty,
+        fly_rpc.outcome = Empty,
+        fly_rpc.executed = Empty,
+        "error.type" = Empty,
+    )
 }
 
 /// One attempt at a call, the first or a later one, on another node.
