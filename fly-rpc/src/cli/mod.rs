@@ -1,7 +1,7 @@
 //! The command `fly-rpc`: a cluster looked at, and called, from a terminal.
 //!
 //! It joins as an observer ([`NodeBuilder::observer`](crate::NodeBuilder::observer)), asks the nodes what only they
-//! know ([`inquiry`](crate::inquiry)), and leaves. One file for each subcommand; `join.rs` finds the cluster, `ask.rs`
+//! know (`inquiry`), and leaves. One file for each subcommand; `join.rs` finds the cluster, `ask.rs`
 //! asks, `json` spells values, `table.rs` and `screen.rs` show, `failure.rs` says what went wrong, with an exit code for
 //! each kind. It is a part of the library so that it needs nothing public that others could come to depend on.
 
