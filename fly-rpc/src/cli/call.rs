@@ -53,8 +53,10 @@ async fn made(
     let meant = target.clone().unwrap_or(Target::Any);
     let (offer, links) = offered(joined, order, &meant)?;
     let (told, graph) = told(&links, &offer).await?;
-    let body = json::arguments(&graph, given)
-        .map_err(|misfit| Failure::misfit(format!("{misfit}; it is {}", offer.contract)))?;
+    let body = json::arguments(&graph, given).map_err(|misfit| {
+        let hint = format!("the function is {}", offer.contract);
+        Failure::misfit(misfit.to_string()).hint(hint)
+    })?;
     let pinned = || told.pin.as_deref().and_then(|pin| pin.parse().ok());
     let target = target.or_else(pinned).unwrap_or(Target::Any);
     let foreign = Foreign {

@@ -276,23 +276,19 @@ fn commonest(groups: &[Group], identity: &Identity) -> Fingerprint {
 }
 
 fn legend(group: &Group, colour: bool) -> String {
-    let regions = group
-        .nodes
-        .iter()
-        .map(|(region, ids)| format!("{region}: {}", ids.join(", ")));
-    let regions: Vec<String> = regions.collect();
     let build = match group.build.as_str() {
         "" => "without a name",
         build => build,
     };
-    let sentence = format!(
-        "build {build}, {}: {}",
-        count(group.size(), "node"),
-        regions.join("; ")
-    );
+    let sentence = format!("build {build}, {}", count(group.size(), "node"));
     let name = Style::Bold.paint(&group.name, colour);
-    let blanks = " ".repeat(3_usize.saturating_sub(group.name.len()));
-    format!("{name}{blanks}{}\n", wrap(&sentence, 3))
+    let blanks = " ".repeat(INDENT.saturating_sub(group.name.len()));
+    let mut text = format!("{name}{blanks}{}\n", wrap(&sentence, INDENT));
+    for (region, ids) in &group.nodes {
+        let nodes = wrap(&format!("{region}: {}", ids.join(", ")), INDENT);
+        text += &format!("{:INDENT$}{nodes}\n", "");
+    }
+    text
 }
 
 /// `A`, `B`, …, `Z`, `AA`.
@@ -306,6 +302,8 @@ fn letters(place: usize) -> String {
 
 /// Builds beside each other: with the longest cells and the shortest name of a function, 80 columns.
 const BLOCK: usize = 8;
+/// Blanks before what is said of a build.
+const INDENT: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -363,8 +361,11 @@ create_post@1  yes  yes
 create_post@2  -    yes
 upcase@1       yes  OTHER
 
-A  build v1, 3 nodes: lax: lax-1; syd: syd-1, syd-2
-B  build v2, 1 node: hkg: hkg-1
+A  build v1, 3 nodes
+   lax: lax-1
+   syd: syd-1, syd-2
+B  build v2, 1 node
+   hkg: hkg-1
 
 upcase@1 has 2 contracts, and builds that differ do not call each other: raise
   its version

@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use super::{json::Json, screen::Screen};
+use super::{json::Json, screen::Screen, table::clean};
 use crate::error::{Executed, RpcError};
 
 /// What went wrong.
@@ -11,6 +11,8 @@ pub(super) struct Failure {
     code: u8,
     sentence: String,
     executed: Option<Executed>,
+    /// What helps to do better.
+    hint: Option<String>,
 }
 
 /// Something was found, or somebody did not answer.
@@ -26,6 +28,7 @@ impl Failure {
             code,
             sentence,
             executed: None,
+            hint: None,
         }
     }
 
@@ -73,6 +76,14 @@ impl Failure {
         }
     }
 
+    /// The same, with what helps to do better.
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
     /// Says it and gives the exit code.
     pub(super) fn end(&self, screen: &Screen) -> ExitCode {
         screen.complain(&format!("fly-rpc: {self}\n"));
@@ -98,17 +109,15 @@ impl From<&RpcError> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for letter in self.sentence.chars() {
-            if super::json::is_obeyed(letter) && letter != '\n' {
-                write!(f, "{}", letter.escape_unicode())?;
-            } else {
-                write!(f, "{letter}")?;
-            }
-        }
-        match self.executed {
-            Some(Executed::No) => f.write_str(" (it did not run)"),
-            Some(Executed::Yes) => f.write_str(" (it ran)"),
-            Some(Executed::Unknown) => f.write_str(" (it may have run: look before you try again)"),
+        f.write_str(&clean(&self.sentence))?;
+        f.write_str(match self.executed {
+            Some(Executed::No) => " (it did not run)",
+            Some(Executed::Yes) => " (it ran)",
+            Some(Executed::Unknown) => " (it may have run: look before you try again)",
+            None => "",
+        })?;
+        match &self.hint {
+            Some(hint) => write!(f, "; {}", clean(hint)),
             None => Ok(()),
         }
     }

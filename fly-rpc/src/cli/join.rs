@@ -150,11 +150,12 @@ impl Joined {
                  nodes are built with"
             ));
         }
-        if let Some((_, error)) = errors().find(|(_, error)| error.is_refusal()) {
+        if let Some((address, error)) = errors().find(|(_, error)| error.is_refusal()) {
             return Failure::other_secret(format!(
-                "{error}: set FLY_RPC_SECRET to the secret of the nodes, and FLY_RPC_CLUSTER or --cluster to the name of \
-                 their cluster (now \"{cluster}\")"
-            ));
+                "{address} has another secret, or belongs to another cluster: set FLY_RPC_SECRET to the secret of the \
+                 nodes, and FLY_RPC_CLUSTER or --cluster to the name of their cluster (now \"{cluster}\")"
+            ))
+            .hint(error.to_string());
         }
         if let Some(unmet) = unmet.first() {
             return Failure::nobody(format!(

@@ -198,7 +198,7 @@ const COLUMNS: [Column; 6] = [
     Column::whole("STATE"),
     Column::numbers("ROUND TRIP"),
     Column::numbers("FUNCTIONS"),
-    Column::of("BUILD", 8),
+    Column::tail("BUILD", 8),
 ];
 const REDRAW: Duration = Duration::from_secs(1);
 /// The terminal's second screen, without what stood on the first; and back.

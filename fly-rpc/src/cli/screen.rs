@@ -7,7 +7,7 @@ use std::{
     process,
 };
 
-use super::json::Json;
+use super::{json::Json, table::wrap};
 
 /// Where the command writes.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +71,12 @@ impl Screen {
         self.print(&format!("{json}\n"));
     }
 
-    /// To the standard error.
+    /// To the standard error: a sentence, on one line unless people read it.
     pub(super) fn complain(&self, text: &str) {
+        let text = match io::stderr().is_terminal() {
+            true => text.lines().map(|line| wrap(line, 0) + "\n").collect(),
+            false => text.to_owned(),
+        };
         // If that cannot be written either, there is nobody to tell.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }

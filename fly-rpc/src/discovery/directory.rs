@@ -106,7 +106,8 @@ pub(super) fn cluster_of(folder: &str) -> Option<String> {
         }
     }
     let name = String::from_utf8(name).ok()?;
-    (file_name(&name) == folder).then_some(name)
+    let is_digest = name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (file_name(&name) == folder && !is_digest).then_some(name)
 }
 
 /// A file name for any cluster name: what is not plain is escaped, so that two names are never one

@@ -152,6 +152,30 @@ mod tests {
     }
 
     #[test]
+    fn an_observer_looks_for_the_ports_of_nodes_and_for_one_on_its_own_machine() {
+        let looked_for = |variables: &[(&str, &str)]| {
+            let builder = on_fly(variables).observer(true);
+            format!(
+                "{:?}",
+                sources(builder.secret(ClusterSecret::generate()))[0]
+            )
+        };
+        // It is bound to another one.
+        let source = looked_for(&[]);
+        assert!(
+            source.contains("port: 7411") && source.contains("own_machine: None"),
+            "{source}"
+        );
+        assert!(source.contains("names_nodes: false"), "{source}");
+        let set = [("FLY_RPC_BIND", "[::]:9000"), ("FLY_PRIVATE_IP", "fdaa::3")];
+        let source = looked_for(&set);
+        assert!(
+            source.contains("port: 9000") && source.contains("own_address: None"),
+            "{source}"
+        );
+    }
+
+    #[test]
     fn machines_name_nodes_only_where_nodes_are_named_after_machines() {
         let named = |builder: NodeBuilder| {
             let sources = sources(builder.secret(ClusterSecret::generate()));

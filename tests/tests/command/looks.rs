@@ -67,7 +67,7 @@ async fn half_way_through_a_roll_out_the_catalogue_shows_who_has_what() -> anyho
     let shop = Shop::open("catalogue").await?;
     let ended = shop.run(&["catalogue"]).await?;
     let expected = "\
-cluster shop: 3 nodes of 2 builds, 8 functions, 2 not the same everywhere
+cluster shop: 3 nodes of 2 builds, 7 functions, 2 not the same everywhere
 
 FUNCTION       A    B
 create_post@1  yes  yes
@@ -78,10 +78,12 @@ unlock@1       yes  -
 upcase@1       yes  yes
 wait@1         yes  yes
 
-A  build new, 2 nodes: lax: lax-1; syd: syd-1
-B  build old, 1 node: hkg: hkg-1
+A  build new, 2 nodes
+   lax: lax-1
+   syd: syd-1
+B  build old, 1 node
+   hkg: hkg-1
 ";
-    let expected = expected.replace("8 functions", "7 functions");
     assert_eq!(ended.well(), expected);
     let ended = shop.run(&["catalogue", "--differing"]).await?;
     let rows: Vec<&str> = ended

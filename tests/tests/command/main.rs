@@ -6,3 +6,4 @@ mod fixture;
 mod looks;
 mod nobody;
 mod observer;
+mod strange;

@@ -72,7 +72,7 @@ async fn another_secret_and_another_cluster_are_refused_with_the_cure() -> anyho
     let ended = shop
         .run_with(&["nodes"], &[("FLY_RPC_SECRET", &other)], "")
         .await?;
-    ended.failed(4, "set FLY_RPC_SECRET to the secret of the nodes");
+    ended.failed(4, "has another secret, or belongs to another cluster: set FLY_RPC_SECRET to the secret of the nodes");
     assert!(!ended.err.contains(&other));
     let ended = shop.run(&["nodes", "--cluster", "another"]).await?;
     ended.failed(4, "to the name of their cluster (now \"another\")");

@@ -50,7 +50,7 @@ struct Encoder<'g> {
 impl Encoder<'_> {
     fn wrong(&self, expected: String, came: String) -> Misfit {
         Misfit::Wrong {
-            path: self.path.or("the arguments"),
+            path: self.path.or(WHOLE),
             expected,
             came,
         }
@@ -62,7 +62,7 @@ impl Encoder<'_> {
 
     fn unspellable(&self, reason: impl Into<String>) -> Misfit {
         Misfit::Unspellable {
-            path: self.path.or("the arguments"),
+            path: self.path.or(WHOLE),
             reason: reason.into(),
         }
     }
@@ -120,7 +120,19 @@ impl Encoder<'_> {
                         self.member(name, inner, value)
                     }
                     json if self.types.may_be_null(inner) => Err(self.misfit(id, json)),
-                    json => self.value(inner, json),
+                    json => {
+                        let here = self.path.or(WHOLE);
+                        let encoded = self.value(inner, json);
+                        // Nothing would have fitted, too.
+                        encoded.map_err(|misfit| match misfit {
+                            Misfit::Wrong { path, came, .. } if path == here => Misfit::Wrong {
+                                path,
+                                expected: self.types.words(id),
+                                came,
+                            },
+                            other => other,
+                        })
+                    }
                 }
             }
             (Label::Seq, &[item], Json::List(items)) => {
@@ -415,4 +427,5 @@ fn special(text: &str) -> Option<f64> {
 
 /// What is around the value of an option that could be `null` itself.
 pub(super) const SOME: &str = "Some";
+const WHOLE: &str = "the arguments";
 const PAIR: &str = "an array of two, a key and its value";

@@ -288,7 +288,7 @@ fn what_json_cannot_tell_apart_is_spelled_otherwise() {
     let floats = vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e30];
     let spelled = there_and_back(&graph::<Vec<f32>>(), &floats);
     assert_eq!(spelled, r#"["NaN","Infinity","-Infinity",-0.0,1e30]"#);
-    let spelled = there_and_back(&graph::<Vec<u8>>(), &vec![0, 255, 7]);
+    let spelled = there_and_back(&graph::<Vec<u8>>(), &vec![0_u8, 255, 7]);
     assert_eq!(spelled, r#""AP8H""#);
 }
 
