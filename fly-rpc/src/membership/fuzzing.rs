@@ -47,7 +47,11 @@ pub fn gossip(data: &[u8]) {
         }
         node.tick(now, &mut actions);
         assert!(node.due() > now, "it wants to be called for ever");
-        assert!(node.known().len() <= MOST && !node.known().contains_key(node.me().node()));
+        assert!(node.known().len() <= MOST, "{:?}", node.known().keys());
+        assert!(
+            !node.known().contains_key(node.me().node()),
+            "it knows itself"
+        );
         is_understood(node.me().node(), actions, now);
     }
 }
@@ -109,8 +113,11 @@ mod tests {
     fn every_input_that_fuzzing_kept_is_harmless() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/gossip");
         let inputs = fs::read_dir(corpus).expect("a corpus");
-        let run =
-            inputs.map(|input| gossip(&fs::read(input.expect("a file").path()).expect("readable")));
+        let run = inputs.map(|input| {
+            let path = input.expect("a file").path();
+            println!("{}", path.display());
+            gossip(&fs::read(path).expect("readable"));
+        });
         assert_ne!(run.count(), 0);
     }
 
