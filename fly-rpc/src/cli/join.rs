@@ -86,7 +86,7 @@ impl Joined {
         let mut met: BTreeSet<NodeId> = self.node.peers().into_iter().map(|peer| peer.id).collect();
         for (_, answer) in ask_all(&some, Question::Known, OTHERS).await {
             let known = answer.ok().and_then(|answer| Known::read(&answer));
-            for known in known.unwrap_or_default() {
+            for known in known.unwrap_or_default().into_iter().take(HEARD_OF) {
                 let names = (known.node.parse::<NodeId>(), known.region.parse::<Region>());
                 if let (Some(address), (Ok(node), Ok(region))) = (known.address, names)
                     && met.insert(node.clone())
@@ -236,3 +236,5 @@ const FIRST: Duration = Duration::from_secs(5);
 const OTHERS: Duration = Duration::from_secs(1);
 /// Nodes that are asked for others: one may have come just now.
 const ASKED: usize = 3;
+/// Nodes that one of them may name: as many as a source of addresses may.
+const HEARD_OF: usize = 4_096;

@@ -6,7 +6,7 @@ use super::{
     DEPTH, base64,
     encode::SOME,
     misfit::Path,
-    shape::{Keys, Types},
+    shape::{self, Keys, Types},
     value::Json,
 };
 use crate::contract::{Content, Graph, Label, Variant};
@@ -231,7 +231,7 @@ impl<'b> Decoder<'_, 'b> {
                 variants.len()
             )));
         };
-        let before: usize = variants[..number].iter().map(|variant| variant.parts).sum();
+        let before = shape::parts_before(variants, number);
         let own = parts.get(before..before.saturating_add(variant.parts));
         let own = own.unwrap_or_default();
         if variant.content == Content::Unit {

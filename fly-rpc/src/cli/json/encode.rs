@@ -4,7 +4,7 @@
 use super::{
     DEPTH, base64,
     misfit::{Misfit, Path},
-    shape::{Keys, Types},
+    shape::{self, Keys, Types},
     value::Json,
 };
 use crate::contract::{Content, Graph, Label, Variant};
@@ -279,7 +279,7 @@ impl Encoder<'_> {
         let Some(number) = variants.iter().position(|variant| variant.name == *name) else {
             return Err(self.misfit(id, json));
         };
-        let before: usize = variants[..number].iter().map(|variant| variant.parts).sum();
+        let before = shape::parts_before(variants, number);
         let variant = &variants[number];
         let own = parts.get(before..before.saturating_add(variant.parts));
         let own = own.unwrap_or_default();

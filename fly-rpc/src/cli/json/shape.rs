@@ -117,6 +117,12 @@ impl<'g> Types<'g> {
     }
 }
 
+/// How many parts of an enum are those of the variants before this one. A peer wrote the numbers.
+pub(super) fn parts_before(variants: &[Variant], number: usize) -> usize {
+    let before = variants.iter().take(number);
+    before.fold(0, |sum, variant| sum.saturating_add(variant.parts))
+}
+
 fn leaf(name: &str) -> String {
     let whole = |low: String, high: String| format!("a whole number from {low} to {high} ({name})");
     macro_rules! range {

@@ -434,3 +434,28 @@ fn recursion_ends_where_no_stack_is_in_danger() {
     let error = output(&graph::<Tree>(), &endless).expect_err("too deep");
     assert!(error.to_string().contains("128 levels"), "{error}");
 }
+
+#[test]
+fn a_contract_that_lies_about_its_parts_is_refused_and_never_a_panic() {
+    let whole = tree::<(Tree,), Result<Options, Tree>>("f", 1, &["value"]).expect("a contract");
+    let bytes = codec::encode(&(vec![1_u8; 40])).expect("encoded");
+    let json =
+        parse(r#"[{"Branch": {"children": ["Leaf", {"Pair": [[1, "a"], 2]}], "label": "x"}}]"#);
+    let json = json.expect("JSON");
+    // Every number of the tree in turn becomes one that no memory could hold, or one more than it was.
+    for place in 0..whole.len() - 8 {
+        for lie in [
+            [0xff; 8],
+            (1_u64 << 63).to_le_bytes(),
+            1_u64.to_le_bytes(),
+            0_u64.to_le_bytes(),
+        ] {
+            let mut damaged = whole.clone();
+            damaged[place..place + 8].copy_from_slice(&lie);
+            if let Ok(graph) = decode_tree(&damaged) {
+                let _ = arguments(&graph, &json);
+                let _ = output(&graph, &bytes);
+            }
+        }
+    }
+}

@@ -49,7 +49,7 @@ impl Findings {
             }
             let (handlers, most) = (node.status.handlers, node.status.most_handlers);
             if let (Some(handlers), Some(most)) = (handlers, most)
-                && handlers * 10 >= most * 9
+                && handlers.saturating_mul(10) >= most.saturating_mul(9)
             {
                 self.add(
                     "load",
