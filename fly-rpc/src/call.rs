@@ -239,7 +239,6 @@ async fn invoke<'a, F: Function>(
         Some(node) => Some(Current {
             node,
             deadline: None,
-            trace: None,
         }),
         None => scope::current(),
     };
@@ -263,13 +262,15 @@ async fn invoke<'a, F: Function>(
         target: &options.target,
         wait_ready: options.wait_ready,
         has_older: older.is_some(),
-        began: now,
     };
-    let outcome = calling
-        .watch(pin!(make::<F>(
-            &node, args, registered, terms, deadline, &calling
-        )))
-        .await;
+    let outcome = if deadline <= now {
+        Err(RpcError::Timeout {
+            stage: Stage::FindingNode,
+        })
+    } else {
+        let made = make::<F>(&node, args, registered, terms, deadline, &calling);
+        calling.watch(pin!(made)).await
+    };
     calling.end(&outcome);
     match outcome {
         // A node that has the version and is about to stop is as good as none that has it.
@@ -294,7 +295,6 @@ struct Terms<'a> {
     target: &'a Target,
     wait_ready: bool,
     has_older: bool,
-    began: Instant,
 }
 
 /// Makes the call: here if this is where it should run, elsewhere otherwise.
@@ -307,11 +307,6 @@ async fn make<F: Function>(
     calling: &Calling<'_>,
 ) -> Result<F::Output, RpcError> {
     let inner = node.inner();
-    if deadline <= terms.began {
-        return Err(RpcError::Timeout {
-            stage: Stage::FindingNode,
-        });
-    }
     if node.is_stopped() {
         return Err(RpcError::NotStarted);
     }

@@ -31,7 +31,7 @@ use crate::{
     registry::{Function, Pin as PinnedTo, Scope, Spec},
     run::{Arguments, RunError, run, until},
     scope::{self, Current},
-    telemetry::{Serving, TraceContext},
+    telemetry::Serving,
 };
 
 /// The bounds of one request and its answer.
@@ -165,15 +165,13 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
     };
     let serve = served.entry.serve;
     let cancellable = !spec.detached;
-    let trace = request.trace.and_then(TraceContext::read);
-    let serving = Serving::begin(inner, link, &request, trace, served);
+    let serving = Serving::begin(inner, link, &request, served);
     Served::Handler {
         future: serve(Admitted {
             scope,
             current: Current {
                 node,
                 deadline: Some(deadline),
-                trace: trace.map(Arc::new),
             },
             serving,
             deadline: cancellable.then_some(deadline),

@@ -111,7 +111,7 @@ async fn run_apart<F: Function>(
     let outcome = if F::SPEC.detached {
         // It goes on when the caller gives up, so it gets a task of its own, on the node's
         // runtime.
-        let function = function.in_current_span();
+        let function = scope::inheriting(function.in_current_span());
         let task = node.inner().endpoint.runtime().spawn(function);
         until(deadline, task)
             .await
@@ -126,7 +126,6 @@ fn current(node: &Node, deadline: Instant) -> Current {
     Current {
         node: node.clone(),
         deadline: Some(deadline),
-        trace: scope::inherited_trace(),
     }
 }
 

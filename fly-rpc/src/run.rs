@@ -103,12 +103,13 @@ async fn run_blocking<F: Function>(
         Arguments::Values(values) => fence(|| complete(F::serve(&scope, values)))
             .map_err(|panicked| log_panic::<F>(&panicked)),
     };
-    let span = Span::current();
+    let (span, trace) = (Span::current(), scope::inherited_trace());
     let task = tokio::task::spawn_blocking(move || {
-        span.in_scope(|| match current {
+        let work = || match current {
             Some(current) => scope::within_sync(current, work),
             None => work(),
-        })
+        };
+        span.in_scope(|| scope::in_trace(trace, work))
     });
     // Fails only when the runtime stops, or a panic got past the fence.
     task.await

@@ -6,8 +6,8 @@
 //! not cross `tokio::spawn`: a spawned task is no longer part of the call.
 
 use std::{
-    future::Future,
-    sync::{Arc, PoisonError, RwLock},
+    future::{Future, poll_fn},
+    sync::{PoisonError, RwLock},
 };
 
 use tokio::time::Instant;
@@ -20,12 +20,13 @@ pub(crate) struct Current {
     pub(crate) node: Node,
     /// When the call that is being served ends; `None` outside handlers.
     pub(crate) deadline: Option<Instant>,
-    /// The trace that the call which is being served belongs to, as its request told.
-    pub(crate) trace: Option<Arc<TraceContext>>,
 }
 
 tokio::task_local! {
     static CURRENT: Current;
+    /// The trace of the request that is being served, if it came with one. Most do not, so it is apart:
+    /// what runs in the task of a handler is inside of it anyway.
+    static TRACE: TraceContext;
 }
 
 /// Runs a future in a scope.
@@ -44,7 +45,6 @@ pub(crate) fn current() -> Option<Current> {
         default_node().map(|node| Current {
             node,
             deadline: None,
-            trace: None,
         })
     })
 }
@@ -55,9 +55,23 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 }
 
 /// The trace that the handler which runs now got with its request.
-pub(crate) fn inherited_trace() -> Option<Arc<TraceContext>> {
-    let trace = CURRENT.try_with(|current| current.trace.clone());
-    trace.ok().flatten()
+pub(crate) fn inherited_trace() -> Option<TraceContext> {
+    TRACE.try_with(|trace| *trace).ok()
+}
+
+/// Keeps a future that gets a task of its own in the trace of the present one.
+pub(crate) fn inheriting<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let trace = inherited_trace();
+    let mut future = Box::pin(future);
+    poll_fn(move |cx| in_trace(trace, || future.as_mut().poll(cx)))
+}
+
+/// Runs a closure as a part of this trace, or of that which it is in already.
+pub(crate) fn in_trace<T>(trace: Option<TraceContext>, run: impl FnOnce() -> T) -> T {
+    match trace {
+        Some(trace) => TRACE.sync_scope(trace, run),
+        None => run(),
+    }
 }
 
 /// True inside a handler.

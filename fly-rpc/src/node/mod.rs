@@ -226,7 +226,6 @@ impl Node {
             Current {
                 node: self.clone(),
                 deadline: None,
-                trace: scope::inherited_trace(),
             },
             future,
         )

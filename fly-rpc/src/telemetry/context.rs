@@ -11,7 +11,7 @@ use crate::scope;
 
 /// What a request carries that is sent inside `span`.
 pub(super) fn outgoing(span: Option<&Span>) -> Option<TraceContext> {
-    open_here(span).or_else(|| scope::inherited_trace().map(|trace| *trace))
+    open_here(span).or_else(scope::inherited_trace)
 }
 
 #[cfg(not(feature = "opentelemetry"))]

@@ -19,7 +19,7 @@ mod spans;
 mod trace;
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::atomic::{AtomicU32, Ordering},
     task::{Context, Poll},
@@ -45,6 +45,7 @@ use crate::{
     error::RpcError,
     node::Inner,
     registry::{Served, Spec},
+    scope,
     target::Target,
 };
 
@@ -166,22 +167,19 @@ impl Drop for Attempt<'_> {
 #[derive(Debug)]
 pub(crate) struct Serving {
     span: Open,
+    trace: Option<TraceContext>,
     incoming: Incoming,
     meter: ServeMeter,
     has_ended: bool,
 }
 
 impl Serving {
-    pub(crate) fn begin(
-        inner: &Inner,
-        link: &Link,
-        request: &Request,
-        trace: Option<TraceContext>,
-        served: &Served,
-    ) -> Self {
+    pub(crate) fn begin(inner: &Inner, link: &Link, request: &Request, served: &Served) -> Self {
+        let trace = request.trace.and_then(TraceContext::read);
         let span = spans::serve(&served.entry.spec, link, request.arguments.len());
         Self {
             incoming: Incoming::new(trace, span.span()),
+            trace,
             meter: inner.meters.serve(served.place, request.arguments.len()),
             span,
             has_ended: false,
@@ -189,11 +187,16 @@ impl Serving {
     }
 
     /// Runs the function.
-    pub(crate) fn watch<'f, F: Future>(&'f self, function: Pin<&'f mut F>) -> Within<'f, F> {
-        Within {
-            incoming: Some(&self.incoming),
-            ..Within::new(&self.span, function)
-        }
+    pub(crate) async fn watch<F: Future>(&self, mut function: Pin<&mut F>) -> F::Output {
+        let span = self.span.span();
+        poll_fn(|cx| {
+            scope::in_trace(self.trace, || {
+                let _of_the_caller = self.incoming.enter();
+                let _entered = span.map(Span::enter);
+                function.as_mut().poll(cx)
+            })
+        })
+        .await
     }
 
     /// This is what the caller is told.
@@ -221,8 +224,6 @@ impl Drop for Serving {
 #[derive(Debug)]
 pub(crate) struct Within<'a, F> {
     span: Option<&'a Span>,
-    /// Entered before the span is.
-    incoming: Option<&'a Incoming>,
     future: Pin<&'a mut F>,
 }
 
@@ -230,7 +231,6 @@ impl<'a, F> Within<'a, F> {
     fn new(span: &'a Open, future: Pin<&'a mut F>) -> Self {
         Self {
             span: span.span(),
-            incoming: None,
             future,
         }
     }
@@ -240,7 +240,6 @@ impl<F: Future> Future for Within<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _of_the_caller = self.incoming.map(Incoming::enter);
         let _entered = self.span.map(Span::enter);
         self.future.as_mut().poll(cx)
     }
