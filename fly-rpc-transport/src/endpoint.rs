@@ -1,30 +1,31 @@
 //! The endpoint: one UDP socket, the links over it, and the tasks that accept and watch them.
 
+mod inner;
+
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{
-        Arc, RwLock, Weak,
+        Arc, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{runtime::Handle, time::MissedTickBehavior};
+use tokio::{runtime::Handle, time::timeout};
 
+pub(crate) use self::inner::Inner;
+use self::inner::watch_links;
 use crate::{
     accept,
     catalogues::Catalogues,
-    close::CloseCode,
-    counters::Counters,
-    handshake::{self, DialError, Manner, Ours},
-    identity::{Identity, KeptReason},
+    handshake::{self, DialError, Manner},
+    identity::Identity,
     limits::Limits,
-    link::{Introduction, Link},
+    link::Link,
     links::Links,
     lock::{read, write},
     name::NodeId,
-    peers::Peers,
     quic,
     randomness::Randomness,
     reactor::Reactor,
@@ -73,25 +74,6 @@ pub struct Endpoint {
     inner: Arc<Inner>,
 }
 
-pub(crate) struct Inner {
-    /// `None` once closed: the socket is freed with the last handle of quinn's.
-    quinn: RwLock<Option<quinn::Endpoint>>,
-    local_addr: SocketAddr,
-    identity: Identity,
-    randomness: Randomness,
-    server: quinn::ServerConfig,
-    hello: RwLock<Hello>,
-    limits: Arc<Limits>,
-    service: Arc<dyn Service>,
-    peers: Arc<Peers>,
-    counters: Arc<Counters>,
-    catalogues: Arc<Catalogues>,
-    dials: AtomicU64,
-    looks: AtomicU64,
-    draining: AtomicBool,
-    runtime: Handle,
-}
-
 impl Endpoint {
     /// Starts to accept connections. Must be called on a tokio runtime, on which everything that
     /// the endpoint does will run.
@@ -111,10 +93,11 @@ impl Endpoint {
         let server = quic::server(&identity, &limits);
         #[cfg(feature = "sim")]
         let server = quic::predictable(server, &randomness);
-        let quinn = socket.serve(quic::endpoint(&randomness), server.clone())?;
+        let (quinn, socket) = socket.serve(quic::endpoint(&randomness), server.clone())?;
         let inner = Arc::new(Inner {
             local_addr: quinn.local_addr()?,
             quinn: RwLock::new(Some(quinn.clone())),
+            socket,
             identity,
             randomness,
             server,
@@ -337,17 +320,22 @@ impl Endpoint {
         self.inner.shut();
     }
 
-    /// Closes every connection and waits, for a moment, until the peers were told.
+    /// Closes every connection and waits, for a moment, until the peers were told. Its port is free
+    /// then, unless somebody keeps a [`Link`].
+    ///
+    /// # Cancel safety
+    /// All is closing from the first poll on; only the waiting ends.
     pub async fn close(&self) {
-        let Some(quinn) = self.inner.shut() else {
-            return;
-        };
-        // Bounded: a peer that is gone does not acknowledge that we go.
-        let _ = tokio::time::timeout(FAREWELL, quinn.wait_idle()).await;
-        // What still closes then does so unheard, and whoever still holds a connection does not
-        // hold the port with it.
-        socket::let_go(&quinn);
-        tokio::task::yield_now().await;
+        if let Some(quinn) = self.inner.shut() {
+            // Bounded: a peer that is gone does not acknowledge that we go.
+            let _ = timeout(FAREWELL, quinn.wait_idle()).await;
+            // What still closes then does so unheard, and does not hold the port.
+            socket::let_go(&quinn);
+        }
+        let mut socket = self.inner.socket.clone();
+        let freed = async { while socket.changed().await.is_ok() {} };
+        // Bounded as well: whoever keeps a thread may keep a connection from letting go.
+        let _ = timeout(RELEASE, freed).await;
     }
 }
 
@@ -359,132 +347,9 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-impl Inner {
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn hello(&self) -> Hello {
-        read(&self.hello).clone()
-    }
-
-    pub(crate) fn is_observer(&self) -> bool {
-        read(&self.hello).observer
-    }
-
-    /// Takes nothing new and closes every connection; returns what is closing, the first time.
-    fn shut(&self) -> Option<quinn::Endpoint> {
-        self.draining.store(true, Ordering::Relaxed);
-        let quinn = write(&self.quinn).take()?;
-        quinn.close(CloseCode::Shutdown.varint(), b"");
-        Some(quinn)
-    }
-
-    pub(crate) fn counters(&self) -> &Arc<Counters> {
-        &self.counters
-    }
-
-    /// What this node brings to a handshake in which it says this hello.
-    pub(crate) fn ours<'a>(&'a self, hello: &'a Hello) -> Ours<'a> {
-        Ours {
-            hello,
-            limits: &self.limits,
-            counters: &self.counters,
-            catalogues: &self.catalogues,
-        }
-    }
-
-    /// What one connection is accepted with.
-    pub(crate) fn server_of_one(&self, peer: IpAddr) -> (Arc<quinn::ServerConfig>, KeptReason) {
-        quic::server_of_one(&self.server, &self.identity, &self.limits, peer)
-    }
-
-    pub(crate) fn join(
-        self: &Arc<Self>,
-        introduction: Introduction,
-        reactor: Reactor,
-    ) -> Arc<Link> {
-        let serving = self.peers.serving(&introduction.hello.node);
-        let told = introduction.told.clone();
-        let peers = Arc::downgrade(&self.peers);
-        let is_observer = introduction.hello.observer;
-        let on_news = move || match peers.upgrade() {
-            // Nothing that an observer does is news to anybody.
-            Some(peers) if is_observer => peers.forget_observers(),
-            Some(peers) => peers.refresh(),
-            None => {}
-        };
-        let inner = Arc::downgrade(self);
-        let join = move |link: &Arc<Link>| {
-            if let Some(inner) = inner.upgrade() {
-                inner.list(link, &told);
-            }
-        };
-        let service = Arc::clone(&self.service);
-        let limits = Arc::clone(&self.limits);
-        Link::start(
-            introduction,
-            serving,
-            service,
-            limits,
-            reactor,
-            join,
-            on_news,
-        )
-    }
-
-    /// From now on it is one of the links.
-    fn list(&self, link: &Arc<Link>, told: &View) {
-        tracing::debug!(peer = %link.node(), region = %link.region(), address = %link.address(), "connected");
-        self.peers.join(Arc::clone(link));
-        {
-            // It may have changed since the hello was written and before the link could be told.
-            let hello = read(&self.hello);
-            if hello.view != *told {
-                link.announce_view(&hello.view);
-            }
-        }
-        if self.is_draining() {
-            link.announce_draining();
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.shut();
-    }
-}
-
-/// Looks after every link about once a second, until the endpoint is closed.
-async fn watch_links(inner: Weak<Inner>) {
-    let mut tick = tokio::time::interval(WATCH);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        let Some(inner) = inner.upgrade().filter(|inner| read(&inner.quinn).is_some()) else {
-            return;
-        };
-        let mut changed = false;
-        for link in inner.peers.all() {
-            changed |= link.observe() && !link.hello().observer;
-        }
-        // After the round-trip times, so that who sees this number sees them too. Who compares them
-        // meanwhile, some old and some new, does so under the former number, and once more then.
-        inner.looks.fetch_add(1, Ordering::Release);
-        if changed {
-            inner.peers.refresh();
-        }
-    }
-}
-
 /// How long a peer may leave pings unanswered before a drain no longer waits for it.
 const SILENCE: Duration = Duration::from_secs(2);
-/// How often links are looked at.
-const WATCH: Duration = Duration::from_secs(1);
 /// How long a closing endpoint waits for its farewell to be sent.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How long it waits after that until its connections have let go of the socket.
+const RELEASE: Duration = Duration::from_secs(2);

@@ -1,20 +1,17 @@
 //! What carries an endpoint's datagrams: a UDP socket of the operating system, or a host of a
 //! simulated network.
 
-use std::{
-    io,
-    net::{Ipv6Addr, SocketAddr, UdpSocket},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+mod held;
+mod nowhere;
 
-use quinn::{
-    AsyncUdpSocket, UdpPoller,
-    udp::{RecvMeta, Transmit},
-};
+use std::{io, net::UdpSocket, sync::Arc};
 
-use crate::reactor::Drivers;
+#[cfg(feature = "sim")]
+use quinn::AsyncUdpSocket;
+use quinn::Runtime;
+
+use self::{held::Held, nowhere::Nowhere};
+use crate::{reactor::Drivers, watch};
 
 /// A bound socket.
 #[derive(Debug)]
@@ -33,23 +30,27 @@ impl Socket {
         Self(Kind::Simulated(socket))
     }
 
-    /// Runs QUIC over this socket, on the current tokio runtime.
+    /// Runs QUIC over this socket, on the current tokio runtime. What is returned with it is
+    /// [`Gone`](watch::Gone) once the socket is closed.
     pub(crate) fn serve(
         self,
         config: quinn::EndpointConfig,
         server: quinn::ServerConfig,
-    ) -> io::Result<quinn::Endpoint> {
-        let runtime = Arc::new(Drivers);
-        match self.0 {
+    ) -> io::Result<(quinn::Endpoint, watch::Receiver<()>)> {
+        let socket = match self.0 {
             Kind::Udp(socket) => {
                 enlarge_buffers(&socket);
-                quinn::Endpoint::new(config, Some(server), socket, runtime)
+                Drivers.wrap_udp_socket(socket)?
             }
             #[cfg(feature = "sim")]
-            Kind::Simulated(socket) => {
-                quinn::Endpoint::new_with_abstract_socket(config, Some(server), socket, runtime)
-            }
-        }
+            Kind::Simulated(socket) => socket,
+        };
+        let held = Held::new(socket);
+        let closed = held.closed();
+        let (socket, runtime) = (Arc::new(held), Arc::new(Drivers));
+        let quinn =
+            quinn::Endpoint::new_with_abstract_socket(config, Some(server), socket, runtime)?;
+        Ok((quinn, closed))
     }
 }
 
@@ -60,7 +61,8 @@ impl From<UdpSocket> for Socket {
 }
 
 /// Takes the socket away from an endpoint whose connections are closing: each of them would hold it
-/// for three more probe timeouts (RFC 9000 §10.2), and nothing else could bind its port.
+/// for three more probe timeouts (RFC 9000 §10.2), and nothing else could bind its port. They do so
+/// one by one, when they are polled next.
 pub(crate) fn let_go(endpoint: &quinn::Endpoint) {
     let nowhere = || {
         // Fails only if the socket in its place has no address, and this one has.
@@ -69,39 +71,6 @@ pub(crate) fn let_go(endpoint: &quinn::Endpoint) {
     // quinn also keeps the socket before the present one.
     nowhere();
     nowhere();
-}
-
-/// A socket that hears nothing, and whose datagrams are lost.
-#[derive(Debug)]
-struct Nowhere;
-
-impl AsyncUdpSocket for Nowhere {
-    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Box::pin(Self)
-    }
-
-    fn try_send(&self, _: &Transmit<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn poll_recv(
-        &self,
-        _: &mut Context<'_>,
-        _: &mut [io::IoSliceMut<'_>],
-        _: &mut [RecvMeta],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Pending
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)))
-    }
-}
-
-impl UdpPoller for Nowhere {
-    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 /// A burst of large answers overflows the default socket buffers, and what is lost there is sent

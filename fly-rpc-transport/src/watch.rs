@@ -144,6 +144,15 @@ impl<T> Receiver<T> {
     }
 }
 
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            seen: self.seen,
+        }
+    }
+}
+
 impl<T: Default> Default for Sender<T> {
     fn default() -> Self {
         Self::new(T::default())

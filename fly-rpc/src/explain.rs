@@ -7,7 +7,7 @@ mod table;
 
 use std::{sync::Arc, time::Duration};
 
-use fly_rpc_transport::{Link, NodeId, Offer, Region};
+use fly_rpc_transport::{Link, Links, NodeId, Offer, Region};
 use tokio::time::Instant;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     membership::Known,
     node::{Inner, Node},
     registry::{Registered, registered},
-    remote::{Course, Found, RemoteCall, bond},
+    remote::{Course, Found, RemoteCall, before, bond},
     resolve::{self, Candidate, Wanted},
     target::Target,
 };
@@ -31,7 +31,8 @@ pub struct Explanation {
     pub function: String,
     /// Its version; `None` if this program has no function of this name, and none was given.
     pub version: Option<u32>,
-    /// Where the call would go, or this node's id if it would run here.
+    /// Where the call would go, or this node's id if it would run here. A node that is not connected
+    /// may turn out to be unreachable: then the call goes on to the next.
     pub chosen: Option<NodeId>,
     /// Every node that is known, this one first and the others by id.
     pub nodes: Vec<Considered>,
@@ -62,7 +63,8 @@ pub struct Considered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A call made now would go there.
+    /// A call made now would go there. If it is not connected (`round_trip` is `None`, and it is
+    /// another node), it is dialled first.
     Chosen,
     /// It could have been: chance, cost, or that this node comes first, decided for another.
     Possible,
@@ -174,22 +176,15 @@ pub(crate) fn explain(node: &Node, target: Target, function: &FunctionName) -> E
             wait_ready: false,
             has_older: false,
         };
-        call.choose_in_order(&links, &Course::new(inner.is_draining()))
-    });
-    let chosen = choice.as_ref().map(|(_, found)| match found {
-        Found::Node(link) => link.node().clone(),
-        Found::Here | Found::StartOver => inner.id.clone(),
+        choose(&call, &links)
     });
     let look = Look {
         inner,
         wanted,
         is_known: contract.is_some(),
-        chosen: chosen.as_ref(),
-        place: choice.as_ref().map_or(usize::MAX, |(place, _)| *place),
-        region: choice.as_ref().and_then(|(_, found)| match found {
-            Found::Node(link) => Some(link.region()),
-            Found::Here | Found::StartOver => None,
-        }),
+        chosen: choice.as_ref().map(|choice| &choice.node),
+        place: choice.as_ref().map_or(usize::MAX, |choice| choice.place),
+        region: choice.as_ref().and_then(|choice| choice.region.as_ref()),
     };
     let mut others: Vec<Considered> = links.iter().map(|link| look.at(link)).collect();
     for (node, region, _) in inner.dials.disconnected() {
@@ -207,10 +202,42 @@ pub(crate) fn explain(node: &Node, target: Target, function: &FunctionName) -> E
     Explanation {
         function: function.name.clone(),
         version,
-        chosen,
+        chosen: choice.map(|choice| choice.node),
         nodes: others,
         target,
     }
+}
+
+/// Where a call goes.
+struct Choice {
+    node: NodeId,
+    /// Which of the targets in order it is of.
+    place: usize,
+    /// Where it runs, if that is why.
+    region: Option<Region>,
+}
+
+/// As a call has it that looks for a node the first time.
+fn choose(call: &RemoteCall<'_>, links: &Links) -> Option<Choice> {
+    let inner = call.node.inner();
+    let found = call.choose_in_order(links, &Course::new(inner.is_draining()));
+    if let Some((place, node)) = call.choose_unconnected(links, before(found.as_ref())) {
+        return Some(Choice {
+            node,
+            place,
+            region: None,
+        });
+    }
+    let (place, found) = found?;
+    let (node, region) = match found {
+        Found::Node(link) => (link.node().clone(), Some(link.region().clone())),
+        Found::Here | Found::StartOver => (inner.id.clone(), None),
+    };
+    Some(Choice {
+        node,
+        place,
+        region,
+    })
 }
 
 /// What every node is seen by.
@@ -261,6 +288,7 @@ impl Look<'_> {
     fn at_unconnected(&self, node: NodeId, region: Region) -> Considered {
         let reason = match self.place_of(&node, &region) {
             None => Reason::NotOfTarget,
+            Some(_) if self.chosen == Some(&node) => Reason::Chosen,
             Some(_) => Reason::NotConnected,
         };
         Considered {

@@ -20,7 +20,7 @@ use fly_rpc_transport::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub(crate) use candidate::bond;
-pub(crate) use finding::Found;
+pub(crate) use finding::{Found, before};
 
 use crate::{
     asked::Asked,

@@ -60,9 +60,19 @@ struct Item {
     count: u8,
 }
 
-/// Goes on until its caller gives up.
+/// Goes on until its caller gives up, and says when it begins and ends.
 #[region_rpc]
 async fn wait() {
+    struct Waiting;
+
+    impl Drop for Waiting {
+        fn drop(&mut self) {
+            println!("waits no more");
+        }
+    }
+
+    println!("waits");
+    let _waiting = Waiting;
     std::future::pending::<()>().await;
 }
 

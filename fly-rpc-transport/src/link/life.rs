@@ -63,8 +63,9 @@ impl Link {
         }
     }
 
-    /// True while nothing at all is heard: no lane is to blame for that.
-    pub(crate) fn is_silent(&self) -> bool {
+    /// True while nothing at all is heard, for `silence_suspect` or longer: no lane is to blame for
+    /// that. A peer that is asked nothing may have nothing to say.
+    pub fn is_silent(&self) -> bool {
         lock(&self.pulse).silence(Instant::now()) >= self.limits.silence_suspect
     }
 

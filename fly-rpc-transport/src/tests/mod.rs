@@ -12,4 +12,5 @@ mod lanes;
 #[cfg(target_os = "linux")]
 mod memory;
 mod pairs;
+mod port;
 mod threads;

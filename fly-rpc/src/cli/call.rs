@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io::Read, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fly_rpc_transport::{Link, Offer};
-use tokio::time::Instant;
+use tokio::{signal::ctrl_c, time::Instant};
 
 use super::{
     arguments::{Arguments, Order},
@@ -36,10 +36,10 @@ pub(super) async fn run(
         .map(str::parse::<Target>)
         .transpose();
     let target = target.map_err(|error| Failure::usage(error.to_string()))?;
-    let joined = Joined::join(arguments).await?;
-    let outcome = made(&joined, arguments, order, target, &given, screen).await;
-    joined.leave().await;
-    outcome
+    Joined::during(arguments, async |joined| {
+        made(joined, arguments, order, target, &given, screen).await
+    })
+    .await
 }
 
 async fn made(
@@ -67,7 +67,11 @@ async fn made(
     };
     let timeout = arguments.timeout.or(told.timeout).unwrap_or(TIMEOUT);
     let begun = Instant::now();
-    let value = call_foreign(&joined.node, foreign, Bytes::from(body), timeout).await;
+    let value = tokio::select! {
+        biased;
+        value = call_foreign(&joined.node, foreign, Bytes::from(body), timeout) => value,
+        Ok(()) = ctrl_c() => return Err(Failure::interrupted(Some(Executed::Unknown))),
+    };
     let took = begun.elapsed();
     let value = value.map_err(|error| Failure::from(&error))?;
     let value = json::output(&graph, &value).map_err(|error| {

@@ -24,17 +24,18 @@ pub(super) async fn run(
     differing: bool,
     screen: &Screen,
 ) -> Result<u8, Failure> {
-    let joined = Joined::join(arguments).await?;
-    let mut peers = joined.peers();
-    peers.retain(|peer| peer.round_trip.is_some());
-    let matrix = Matrix::of(&peers);
-    if screen.json() {
-        screen.print_json(&matrix.json(&joined.cluster, differing));
-    } else {
-        screen.print(&matrix.text(&joined.cluster, differing, screen.colour()));
-    }
-    joined.leave().await;
-    Ok(0)
+    Joined::during(arguments, async |joined| {
+        let mut peers = joined.peers();
+        peers.retain(|peer| peer.round_trip.is_some());
+        let matrix = Matrix::of(&peers);
+        if screen.json() {
+            screen.print_json(&matrix.json(&joined.cluster, differing));
+        } else {
+            screen.print(&matrix.text(&joined.cluster, differing, screen.colour()));
+        }
+        Ok(0)
+    })
+    .await
 }
 
 type Identity = (String, u32);

@@ -20,7 +20,7 @@ pub(super) const FINDINGS: u8 = 1;
 /// The function ran and returned an `Err`.
 pub(super) const RETURNED_ERROR: u8 = 10;
 /// As shells have it for a process that SIGINT ended.
-pub(super) const INTERRUPTED: u8 = 130;
+const INTERRUPTED: u8 = 130;
 
 impl Failure {
     fn new(code: u8, sentence: String) -> Self {
@@ -73,6 +73,14 @@ impl Failure {
         Self {
             executed: Some(executed),
             ..Self::new(code, sentence)
+        }
+    }
+
+    /// The user wants no more of it; a call of theirs may have been under way.
+    pub(super) fn interrupted(executed: Option<Executed>) -> Self {
+        Self {
+            executed,
+            ..Self::new(INTERRUPTED, "interrupted".to_owned())
         }
     }
 

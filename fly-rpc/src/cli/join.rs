@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, env, net::SocketAddr, sync::Arc, time::Duration};
 
 use fly_rpc_transport::{DialError, Link, Links, NodeId, Region};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    signal::ctrl_c,
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::{arguments::Arguments, ask::ask_all, failure::Failure};
 use crate::{
@@ -21,11 +24,30 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// Joins, and waits a moment for every node that is known.
+    /// Joins, waits a moment for every node that is known, does `work`, and leaves, whatever came of it.
     ///
     /// # Errors
-    /// What is set wrong; nobody is there, or nobody who lets this command in.
-    pub(super) async fn join(arguments: &Arguments) -> Result<Self, Failure> {
+    /// What is set wrong; nobody is there, or nobody who lets this command in; that it was interrupted; those of `work`.
+    pub(super) async fn during<T>(
+        arguments: &Arguments,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let joined = Self::start(arguments).await?;
+        let met = async {
+            joined.meet(arguments).await?;
+            work(&joined).await
+        };
+        let outcome = tokio::select! {
+            biased;
+            outcome = met => outcome,
+            // Who listens for it may go on without it: then the signal ends the process by itself.
+            Ok(()) = ctrl_c() => Err(Failure::interrupted(None)),
+        };
+        joined.leave().await;
+        outcome
+    }
+
+    async fn start(arguments: &Arguments) -> Result<Self, Failure> {
         let cluster = match &arguments.cluster {
             Some(cluster) => Some(cluster.clone()),
             None if is_unnamed() => Some(the_only_one()?),
@@ -44,14 +66,7 @@ impl Joined {
         let node = builder.start().await;
         let node = node.map_err(|error| Failure::usage(error.to_string()))?;
         let cluster = node.inner().endpoint.hello().cluster;
-        let joined = Self { node, cluster };
-        match joined.meet(arguments).await {
-            Ok(()) => Ok(joined),
-            Err(failure) => {
-                joined.leave().await;
-                Err(failure)
-            }
-        }
+        Ok(Self { node, cluster })
     }
 
     /// Waits for the first node, then for a moment for the others.
@@ -133,7 +148,7 @@ impl Joined {
     }
 
     /// Leaves without a word: nobody counts on an observer.
-    pub(super) async fn leave(self) {
+    async fn leave(self) {
         self.node.shutdown().await;
     }
 

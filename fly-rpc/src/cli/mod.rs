@@ -24,7 +24,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use self::{
     arguments::{Arguments, Subcommand},
-    failure::{Failure, INTERRUPTED},
+    failure::Failure,
     screen::Screen,
 };
 
@@ -63,27 +63,12 @@ async fn run(arguments: Arguments, screen: &Screen) -> Result<u8, Failure> {
             Ok(0)
         }
         Subcommand::Keygen => Ok(keygen::run(screen)),
-        // It hears of the signal itself, and leaves as it should.
-        Subcommand::Nodes { watch: true } => joined(&arguments, screen).await,
-        _ => tokio::select! {
-            biased;
-            outcome = joined(&arguments, screen) => outcome,
-            // Who listens for it may go on without it: then the signal ends the process by itself.
-            Ok(()) = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
-        },
-    }
-}
-
-/// What needs a cluster.
-async fn joined(arguments: &Arguments, screen: &Screen) -> Result<u8, Failure> {
-    match &arguments.subcommand {
-        Subcommand::Nodes { watch } => nodes::run(arguments, *watch, screen).await,
-        Subcommand::Catalogue { differing } => catalogue::run(arguments, *differing, screen).await,
-        Subcommand::Call(order) => call::run(arguments, order, screen).await,
+        Subcommand::Nodes { watch } => nodes::run(&arguments, *watch, screen).await,
+        Subcommand::Catalogue { differing } => catalogue::run(&arguments, *differing, screen).await,
+        Subcommand::Call(order) => call::run(&arguments, order, screen).await,
         Subcommand::Ping { target, count } => {
-            ping::run(arguments, target.as_deref(), *count, screen).await
+            ping::run(&arguments, target.as_deref(), *count, screen).await
         }
-        Subcommand::Doctor { config } => doctor::run(arguments, config.as_deref(), screen).await,
-        Subcommand::Help(_) | Subcommand::Version | Subcommand::Keygen => Ok(0),
+        Subcommand::Doctor { config } => doctor::run(&arguments, config.as_deref(), screen).await,
     }
 }

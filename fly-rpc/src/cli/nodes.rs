@@ -20,14 +20,15 @@ pub(super) async fn run(
     watch: bool,
     screen: &Screen,
 ) -> Result<u8, Failure> {
-    let joined = Joined::join(arguments).await?;
-    if watch {
-        follow(&joined, screen).await;
-    } else {
-        screen.print(&frame(&joined, screen));
-    }
-    joined.leave().await;
-    Ok(0)
+    Joined::during(arguments, async |joined| {
+        if watch {
+            follow(joined, screen).await;
+        } else {
+            screen.print(&frame(joined, screen));
+        }
+        Ok(0)
+    })
+    .await
 }
 
 /// Ends with the signal that ends the command; the terminal is then as it was, with the last look on it.

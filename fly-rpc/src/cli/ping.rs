@@ -24,14 +24,15 @@ pub(super) async fn run(
     count: u32,
     screen: &Screen,
 ) -> Result<u8, Failure> {
-    let joined = Joined::join(arguments).await?;
-    let links = links(&joined, target)?;
     let patience = arguments.timeout.unwrap_or(PATIENCE);
-    let mut asked = JoinSet::new();
-    for (place, link) in links.into_iter().enumerate() {
-        asked.spawn(async move { (place, Pinged::of(link, count, patience).await) });
-    }
-    let mut pinged = asked.join_all().await;
+    let pinged = Joined::during(arguments, async |joined| {
+        let mut asked = JoinSet::new();
+        for (place, link) in links(joined, target)?.into_iter().enumerate() {
+            asked.spawn(async move { (place, Pinged::of(link, count, patience).await) });
+        }
+        Ok(asked.join_all().await)
+    });
+    let mut pinged = pinged.await?;
     pinged.sort_by_key(|(place, _)| *place);
     let pinged: Vec<Pinged> = pinged.into_iter().map(|(_, pinged)| pinged).collect();
     if screen.json() {
@@ -40,7 +41,6 @@ pub(super) async fn run(
         let rows: Vec<Vec<Cell>> = pinged.iter().map(Pinged::row).collect();
         screen.print(&render(&COLUMNS, &rows, screen.colour()));
     }
-    joined.leave().await;
     let is_lossless = pinged.iter().all(|pinged| pinged.lost.is_none());
     Ok(if is_lossless { 0 } else { FINDINGS })
 }

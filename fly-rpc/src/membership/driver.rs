@@ -329,13 +329,15 @@ impl Driver {
     }
 
     /// Who is said to be gone is looked at closely, and believed to be if nothing is heard here either:
-    /// without the others that would take twice as long.
+    /// without the others that would take twice as long. Who hears none of the others is on its own: it
+    /// may be this node that is cut off, and what is under way may outlive that.
     fn part_from_the_dead(&self) {
+        let is_alone = self.connected.values().all(|link| link.is_silent());
         for (node, link) in &self.connected {
             let said = self.gossiper.known().get(node).map(foca::Member::state);
             let is_doubted = said.is_some_and(|state| state != State::Alive);
             link.watch(is_doubted || self.gossiper.is_watched(node));
-            if said == Some(State::Down) && link.is_suspect() && !link.is_closed() {
+            if said == Some(State::Down) && !is_alone && link.is_suspect() && !link.is_closed() {
                 link.give_up();
             }
         }

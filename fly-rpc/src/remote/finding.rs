@@ -226,7 +226,7 @@ pub(super) fn is_fresh(link: &Arc<Link>, tried: &[Arc<Link>]) -> bool {
 }
 
 /// How many targets come before the one that was found: all, if none was.
-fn before(found: Option<&(usize, Found)>) -> usize {
+pub(crate) fn before(found: Option<&(usize, Found)>) -> usize {
     found.map_or(usize::MAX, |(place, _)| *place)
 }
 

@@ -80,6 +80,19 @@ impl RemoteCall<'_> {
             .map(|(_, node, address)| (node.clone(), address))
     }
 
+    /// The first of so many targets in order that has one, and which would be dialled.
+    pub(crate) fn choose_unconnected(
+        &self,
+        links: &Links,
+        targets: usize,
+    ) -> Option<(usize, NodeId)> {
+        let targets = self.wanted.target.in_order().iter().take(targets);
+        targets.enumerate().find_map(|(place, target)| {
+            let (node, _) = self.unconnected(links, target, &[])?;
+            Some((place, node))
+        })
+    }
+
     /// True if there is one that may serve the call.
     pub(super) fn may_be_connected(&self, links: &Links, target: &Target) -> bool {
         self.unconnected(links, target, &[]).is_some()

@@ -150,3 +150,22 @@ async fn a_call_that_fails_says_whether_it_ran() -> anyhow::Result<()> {
     .await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_call_that_is_interrupted_is_given_up_where_it_runs() -> anyhow::Result<()> {
+    let mut shop = Shop::of("interrupted")?;
+    shop.start("syd-1", "syd", "new").await?;
+    let (mut node, _) = shop.nodes.remove(0);
+    let begun = async {
+        node.expect("waits").await?;
+        Ok(())
+    };
+    let ended = shop.interrupt(&["call", "wait", "--timeout", "5m"], begun);
+    ended.await?.failed(
+        130,
+        "interrupted (it may have run: look before you try again)",
+    );
+    // It was told, and does not have to find out.
+    node.expect("waits no more").await?;
+    Ok(())
+}

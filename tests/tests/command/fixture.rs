@@ -144,13 +144,8 @@ impl Shop {
         let mut stdin = process.stdin.take().context("asked for")?;
         stdin.write_all(input.as_bytes()).await?;
         drop(stdin);
-        let output = timeout(PATIENCE, process.wait_with_output()).await;
-        let output = output.with_context(|| format!("{arguments:?} does not end"))??;
-        Ok(Ended {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout)?,
-            err: String::from_utf8(output.stderr)?,
-        })
+        let ended = Ended::of(process).await;
+        ended.with_context(|| format!("{arguments:?}"))
     }
 
     /// Runs it until it has written so many lines, then closes the pipe, or interrupts it.
@@ -174,19 +169,42 @@ impl Shop {
             out += &format!("{}\n", line.context("it ended")?);
         }
         if interrupt {
-            let id = process.id().context("it runs")?.to_string();
-            let killed = Command::new("kill").args(["-INT", &id]).status().await?;
-            anyhow::ensure!(killed.success(), "it cannot be interrupted");
+            self::interrupt(&process).await?;
             while timeout(PATIENCE, reader.next_line()).await??.is_some() {}
         }
         drop(reader);
-        let output = timeout(PATIENCE, process.wait_with_output()).await??;
         Ok(Ended {
-            code: output.status.code(),
             out,
-            err: String::from_utf8(output.stderr)?,
+            ..Ended::of(process).await?
         })
     }
+}
+
+impl Shop {
+    /// Runs it, and interrupts it once `awaited` has come.
+    pub(crate) async fn interrupt(
+        &self,
+        arguments: &[&str],
+        awaited: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<Ended> {
+        let mut command = self.process(env!("CARGO_BIN_EXE_command"));
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let process = command.kill_on_drop(true).spawn()?;
+        awaited.await?;
+        interrupt(&process).await?;
+        Ended::of(process).await
+    }
+}
+
+async fn interrupt(process: &tokio::process::Child) -> anyhow::Result<()> {
+    let id = process.id().context("it runs")?.to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status().await?;
+    anyhow::ensure!(killed.success(), "it cannot be interrupted");
+    Ok(())
 }
 
 impl Drop for Shop {
@@ -198,6 +216,16 @@ impl Drop for Shop {
 }
 
 impl Ended {
+    async fn of(process: tokio::process::Child) -> anyhow::Result<Self> {
+        let output = timeout(PATIENCE, process.wait_with_output()).await;
+        let output = output.context("it does not end")??;
+        Ok(Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout)?,
+            err: String::from_utf8(output.stderr)?,
+        })
+    }
+
     /// It went well, without a word of complaint.
     #[track_caller]
     pub(crate) fn well(&self) -> &str {

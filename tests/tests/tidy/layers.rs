@@ -179,6 +179,7 @@ const LAYERS: [Layer; 9] = [
         files: &[
             "fly-rpc-transport/src/control.rs",
             "fly-rpc-transport/src/endpoint.rs",
+            "fly-rpc-transport/src/endpoint/",
             "fly-rpc-transport/src/handshake.rs",
             "fly-rpc-transport/src/handshake/",
             "fly-rpc-transport/src/keeper.rs",

@@ -38,23 +38,25 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let toml = configuration(config)?;
     let local = local();
-    let joined = match Joined::join(arguments).await {
-        Ok(joined) => joined,
+    let here = Facts {
+        local,
+        toml,
+        ..Facts::default()
+    };
+    let seen = Joined::during(arguments, async |joined| {
+        let facts = facts(joined, here.clone()).await;
+        Ok((joined.cluster.clone(), facts))
+    });
+    let (cluster, facts) = match seen.await {
+        Ok(seen) => seen,
         Err(failure) => {
             // What is wrong here may be why.
-            let facts = Facts {
-                local,
-                toml,
-                ..Facts::default()
-            };
-            show(None, &facts, &check(&facts), screen);
+            show(None, &here, &check(&here), screen);
             return Err(failure);
         }
     };
-    let facts = facts(&joined, local, toml).await;
     let findings = check(&facts);
-    show(Some(&joined.cluster), &facts, &findings, screen);
-    joined.leave().await;
+    show(Some(&cluster), &facts, &findings, screen);
     let is_well = findings
         .iter()
         .all(|finding| finding.level == Level::Well || finding.level == Level::Note);
@@ -82,7 +84,7 @@ fn local() -> Local {
     }
 }
 
-async fn facts(joined: &Joined, local: Local, toml: Option<FlyToml>) -> Facts {
+async fn facts(joined: &Joined, here: Facts) -> Facts {
     let links = joined.links();
     let known = ask_all(&links, Question::Known, PATIENCE).await;
     let mut nodes = Vec::new();
@@ -121,12 +123,11 @@ async fn facts(joined: &Joined, local: Local, toml: Option<FlyToml>) -> Facts {
     }
     let unmet = joined.unmet().into_iter();
     Facts {
-        local,
         nodes,
         unmet: unmet
             .map(|unmet| (unmet.address.to_string(), unmet.reason()))
             .collect(),
-        toml,
+        ..here
     }
 }
 

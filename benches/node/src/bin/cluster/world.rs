@@ -88,8 +88,6 @@ impl World {
         if let Some(node) = self.machines[number].node.take() {
             node.shutdown().await;
         }
-        // Connections that are closing let go of the socket one by one.
-        sleep(LET_GO).await;
     }
 
     /// Starts the next build on a machine.
@@ -192,9 +190,7 @@ pub(crate) fn region(number: usize) -> Region {
     format!("r{}", number % REGIONS).into()
 }
 
-/// As many as the issue of scale is told of: the first has the primary.
+/// The first has the primary.
 pub(crate) const REGIONS: usize = 10;
-/// How long a machine stands still in a deploy.
-const LET_GO: Duration = Duration::from_secs(2);
 /// How often it is looked whether something holds.
 const LOOK: Duration = Duration::from_millis(50);
