@@ -19,7 +19,7 @@ use self::inner::watch_links;
 use crate::{
     accept,
     catalogues::Catalogues,
-    handshake::{self, DialError, Manner},
+    handshake::{self, DialError, Manner, Presumed},
     identity::Identity,
     limits::Limits,
     link::Link,
@@ -56,9 +56,9 @@ pub struct EndpointConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointStats {
-    /// Links that are open, retiring ones included.
+    /// Links that are open, retiring ones included, and those that are not introduced yet left out.
     pub connections: usize,
-    /// Calls of this node that await an answer.
+    /// Calls of this node that await an answer on one of them.
     pub pending_calls: usize,
     /// Frames that were read from peers, broken ones included.
     pub frames_read: u64,
@@ -182,7 +182,7 @@ impl Endpoint {
         let said = self.inner.service.said_of(&expected);
         let known = |said: Hearsay| {
             let catalogue = self.inner.catalogues.find(&said.catalogue)?;
-            Some(Manner::Early(expected.clone(), said, catalogue))
+            Presumed::of(expected.clone(), said, catalogue).map(Manner::Early)
         };
         let manner = match said.clone().and_then(known) {
             Some(early) => early,

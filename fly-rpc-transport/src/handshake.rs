@@ -1,8 +1,8 @@
 //! From a UDP address to an introduced peer: QUIC, TLS, then hello both ways.
 //!
-//! Both directions end with the same checks, so a connection that exists has been accepted by both
-//! ends: same cluster, a protocol version in common, the node id of the certificate, and not this
-//! very node.
+//! Both directions end with the same checks, so a connection on which both have said hello has been
+//! accepted by both ends: same cluster, a protocol version in common, the node id of the certificate,
+//! and not this very node.
 
 mod error;
 mod hellos;
@@ -13,7 +13,7 @@ use quinn::{ClientConfig, Connecting, Connection, ConnectionError, Incoming, Ser
 use tokio::time::timeout;
 
 pub use error::DialError;
-pub(crate) use hellos::{Manner, Ours, Unheard};
+pub(crate) use hellos::{Manner, Ours, Presumed, Unheard};
 
 use self::error::what_the_peer_said;
 use crate::{
@@ -123,22 +123,18 @@ impl Refusal {
                 DialError::Refused { code, reason }
             }
             Self::Ended => match connection.close_reason() {
-                Some(ConnectionError::ApplicationClosed(close))
-                    if CloseCode::from_number(close.error_code.into_inner()).is_some() =>
-                {
-                    let code = CloseCode::from_number(close.error_code.into_inner())
-                        .unwrap_or(CloseCode::Shutdown);
-                    DialError::Refused {
-                        code,
-                        reason: format!("{address} {}", what_the_peer_said(code)),
-                    }
-                }
                 // TLS 1.3 lets the dialler finish before its own certificate was judged: a refusal
                 // of it arrives here.
                 Some(source @ ConnectionError::ConnectionClosed(_)) => {
                     DialError::Handshake { address, source }
                 }
-                Some(source) => DialError::Closed { address, source },
+                Some(source) => match code_of(&source) {
+                    Some(code) => DialError::Refused {
+                        code,
+                        reason: format!("{address} {}", what_the_peer_said(code)),
+                    },
+                    None => DialError::Closed { address, source },
+                },
                 None => {
                     connection.close(CloseCode::BadHello.varint(), b"");
                     DialError::Refused {
@@ -148,6 +144,16 @@ impl Refusal {
                 }
             },
         }
+    }
+}
+
+/// What the other end closed the connection with, if that says anything to this build.
+fn code_of(error: &ConnectionError) -> Option<CloseCode> {
+    match error {
+        ConnectionError::ApplicationClosed(close) => {
+            CloseCode::from_number(close.error_code.into_inner())
+        }
+        _ => None,
     }
 }
 

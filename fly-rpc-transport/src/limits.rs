@@ -98,8 +98,8 @@ pub struct Limits {
     pub offences: u32,
     /// Time over which offences are counted. Default 10 s.
     pub offence_window: Duration,
-    /// Messages of gossip that are heard from one peer in a second. Default 500: a sound one sends a
-    /// few, and some hundred when this node joins a cluster of thousands. More are dropped and
+    /// Messages of gossip, and of what a peer says of itself, that are heard from it in a second. Default
+    /// 500: a sound one sends a few, and some hundred when this node joins a cluster of thousands. More are dropped and
     /// counted as offences.
     pub gossip_rate: u32,
     /// Nodes that this one remembers by gossip, dead ones included. Default 16 384; beyond, no stranger is

@@ -1,7 +1,7 @@
 //! A link: one live connection to one node, from hello to close.
 //!
-//! The hello has been exchanged before a link exists, so a link always knows who is at the other
-//! end, where, and what it serves.
+//! The hello has been exchanged before a link exists, or enough is said of the other end to go by
+//! (`link/introduction.rs`): so a link always knows who is at the other end, where, and what it serves.
 
 mod calls;
 mod gossip;
@@ -39,10 +39,10 @@ use crate::{
     tally::Tally,
     tie_break::Standing,
     watch,
-    wire::{Catalogue, HalfRead, Hello, View},
+    wire::{Catalogue, HalfRead, Hello},
 };
 
-/// A connection to a node that has introduced itself.
+/// A connection to a node that has introduced itself, or [is about to](Link::introduced).
 #[derive(Debug)]
 pub struct Link {
     connection: Connection,
@@ -114,8 +114,8 @@ pub(crate) struct Introduction {
     pub(crate) unheard: Option<Unheard>,
     pub(crate) standing: Standing,
     pub(crate) dialled: bool,
-    /// The view that this node's hello told the peer.
-    pub(crate) told: View,
+    /// What this node said of itself.
+    pub(crate) told: Hello,
     pub(crate) counters: Arc<Counters>,
     pub(crate) catalogues: Arc<Catalogues>,
 }
@@ -321,13 +321,17 @@ impl Link {
         }
         loop {
             match control.next().await {
+                Ok(Control::Catalogue(_) | Control::Draining { .. } | Control::Retire)
+                    if !self
+                        .admits("tells too often what it serves, that it drains or retires") => {}
                 Ok(Control::Catalogue(catalogue)) => {
                     *write(&self.catalogue) = self.catalogues.keep(catalogue);
                     on_news();
                 }
                 Ok(Control::Draining { accepted }) => {
-                    tracing::info!(peer = %self.node(), accepted, "the peer drains: it takes no new calls");
-                    self.peer_is_draining.store(true, Ordering::Relaxed);
+                    if !self.peer_is_draining.swap(true, Ordering::Relaxed) {
+                        tracing::info!(peer = %self.node(), accepted, "the peer drains: it takes no new calls");
+                    }
                     self.finish_calls();
                     on_news();
                 }

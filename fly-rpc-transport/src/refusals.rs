@@ -27,7 +27,8 @@ pub struct Refusals {
     pub handshake: u64,
     /// The certificate proves no member.
     pub certificate: u64,
-    /// A member whose hello was refused: another cluster or protocol version, the wrong node id.
+    /// A member whose hello was refused: another cluster or protocol version, the wrong node id. One
+    /// that took this node for a former life of it does not count: it dials again.
     pub hello: u64,
     /// The handshake or the hello did not come in time.
     pub slow: u64,
@@ -90,7 +91,9 @@ impl RefusalLog {
             DialError::Handshake { source, .. } => (&self.handshake, disagreement(source)),
             _ => (&self.handshake, "went away"),
         };
-        raise(count);
+        if reason != MISTAKEN {
+            raise(count);
+        }
         self.write(address, reason, error);
     }
 
@@ -112,6 +115,9 @@ impl RefusalLog {
         if reason == ITSELF {
             // Common: a name that all nodes share leads to this one as well.
             tracing::debug!(%address, "this node reached itself");
+        } else if reason == MISTAKEN {
+            // Ordinary after a restart: the news of it was slower than a call.
+            tracing::debug!(%address, %detail, "this node was taken for another life of it");
         } else if let Some(left_out) = self.lines.admit(reason, Instant::now()) {
             tracing::warn!(%address, reason, %detail, left_out, "a connection was refused");
         }
@@ -131,7 +137,7 @@ fn introduction(code: CloseCode) -> &'static str {
         CloseCode::Itself => ITSELF,
         CloseCode::Impostor => "impostor",
         CloseCode::Duplicate => "duplicate node id",
-        CloseCode::Mistaken => "taken for another",
+        CloseCode::Mistaken => MISTAKEN,
         _ => "the other end refused",
     }
 }
@@ -156,6 +162,7 @@ fn disagreement(error: &ConnectionError) -> &'static str {
 }
 
 const ITSELF: &str = "this very node";
+const MISTAKEN: &str = "taken for another";
 
 /// Alerts of TLS (RFC 8446 §6), as QUIC carries them (RFC 9001 §4.8).
 const NO_TLS_VERSION: u64 = 0x100 + 70;

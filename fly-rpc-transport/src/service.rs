@@ -27,11 +27,12 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
-/// What is said of a node before it is met. If it is wrong, a round trip is lost and nothing else.
+/// What is said of a node before it is met. If it is wrong, two round trips are lost and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hearsay {
-    /// The life that all of this is said of.
-    pub incarnation: u64,
+    /// The life that all of this is said of, if the node is known to close a connection at once on which it
+    /// is taken for another: then calls need not wait for its hello.
+    pub incarnation: Option<u64>,
     /// Where it runs.
     pub region: Region,
     /// Its view, as far as that is said: without an epoch.

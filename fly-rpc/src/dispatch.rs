@@ -88,7 +88,7 @@ impl Service for Dispatch {
         let roster = inner.roster();
         let facts = roster.get(node)?.facts();
         Some(Hearsay {
-            incarnation: facts.life,
+            incarnation: facts.is_exact().then_some(facts.life),
             region: facts.region.clone(),
             view: View {
                 region: facts.primary.clone(),
@@ -104,11 +104,21 @@ impl Service for Dispatch {
             Some(node) => admit(node, link, request),
             None => Served::Answer(request.respond(Status::Draining)),
         };
-        if let Served::Answer(refusal) = &served {
-            self.note(link, refusal.status());
+        if let Served::Answer(answer) = &served
+            && is_refusal(answer.status())
+        {
+            self.note(link, answer.status());
         }
         served
     }
+}
+
+/// False for what answers a question (`inquiry`) at once.
+fn is_refusal(status: Status) -> bool {
+    !matches!(
+        status,
+        Status::Ok | Status::BadRequest | Status::BadResponse
+    )
 }
 
 fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {

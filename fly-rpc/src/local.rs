@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use crate::{
     context::CallContext,
@@ -19,6 +18,7 @@ use crate::{
     run::{Arguments, RunError, log_panic, run, until},
     scope::{self, Current},
     target::Target,
+    telemetry::Heritage,
 };
 
 /// The same gate as for a request from elsewhere: is this node staying, may the function run here,
@@ -111,7 +111,7 @@ async fn run_apart<F: Function>(
     let outcome = if F::SPEC.detached {
         // It goes on when the caller gives up, so it gets a task of its own, on the node's
         // runtime.
-        let function = scope::inheriting(function.in_current_span());
+        let function = Heritage::here().around(function);
         let task = node.inner().endpoint.runtime().spawn(function);
         until(deadline, task)
             .await

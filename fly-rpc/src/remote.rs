@@ -390,7 +390,7 @@ impl RemoteCall<'_> {
 
 /// Bytes of arguments beyond which a call waits for the other end's hello, which says how many are
 /// accepted. What is longer takes several round trips on a fresh connection anyway (RFC 9002, §7.2).
-const EARLY: usize = 8 * 1024;
+pub(crate) const EARLY: usize = 8 * 1024;
 
 /// A call to a target that is no target never gets here; this keeps the error in one place.
 pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {

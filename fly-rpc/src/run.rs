@@ -13,7 +13,6 @@ use tokio::{
     task::JoinError,
     time::{Instant, sleep_until},
 };
-use tracing::Span;
 
 use crate::{
     codec,
@@ -21,6 +20,7 @@ use crate::{
     registry::{Function, Scope},
     scope,
     stall::Watched,
+    telemetry::Heritage,
 };
 
 /// Where the arguments come from.
@@ -103,13 +103,13 @@ async fn run_blocking<F: Function>(
         Arguments::Values(values) => fence(|| complete(F::serve(&scope, values)))
             .map_err(|panicked| log_panic::<F>(&panicked)),
     };
-    let (span, trace) = (Span::current(), scope::inherited_trace());
+    let heritage = Heritage::here();
     let task = tokio::task::spawn_blocking(move || {
         let work = || match current {
             Some(current) => scope::within_sync(current, work),
             None => work(),
         };
-        span.in_scope(|| scope::in_trace(trace, work))
+        heritage.run(work)
     });
     // Fails only when the runtime stops, or a panic got past the fence.
     task.await

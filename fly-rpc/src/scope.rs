@@ -6,7 +6,7 @@
 //! not cross `tokio::spawn`: a spawned task is no longer part of the call.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     sync::{PoisonError, RwLock},
 };
 
@@ -57,13 +57,6 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 /// The trace that the handler which runs now got with its request.
 pub(crate) fn inherited_trace() -> Option<TraceContext> {
     TRACE.try_with(|trace| *trace).ok()
-}
-
-/// Keeps a future that gets a task of its own in the trace of the present one.
-pub(crate) fn inheriting<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let trace = inherited_trace();
-    let mut future = Box::pin(future);
-    poll_fn(move |cx| in_trace(trace, || future.as_mut().poll(cx)))
 }
 
 /// Runs a closure as a part of this trace, or of that which it is in already.

@@ -26,7 +26,7 @@ use crate::{
     reactor::Reactor,
     service::Service,
     watch,
-    wire::{Hello, View},
+    wire::Hello,
 };
 
 pub(crate) struct Inner {
@@ -129,14 +129,17 @@ impl Inner {
     }
 
     /// From now on it is one of the links.
-    fn list(&self, link: &Arc<Link>, told: &View) {
+    fn list(&self, link: &Arc<Link>, told: &Hello) {
         tracing::debug!(peer = %link.node(), region = %link.region(), address = %link.address(), "connected");
         self.peers.join(Arc::clone(link));
         {
             // It may have changed since the hello was written and before the link could be told.
             let hello = read(&self.hello);
-            if hello.view != *told {
+            if hello.view != told.view {
                 link.announce_view(&hello.view);
+            }
+            if !Arc::ptr_eq(&hello.catalogue, &told.catalogue) {
+                link.announce_catalogue(&hello.catalogue);
             }
         }
         if self.is_draining() {

@@ -17,10 +17,10 @@ use crate::{
     identity,
     limits::Limits,
     link::Introduction,
-    name::NodeId,
+    name::{NodeId, Region},
     service::Hearsay,
     tie_break::Standing,
-    wire::{Catalogue, Greeting, Hello},
+    wire::{Catalogue, Greeting, Hello, View},
 };
 
 /// What this node brings to a handshake.
@@ -37,8 +37,68 @@ pub(crate) struct Ours<'a> {
 pub(crate) enum Manner {
     /// It waits for the other end's hello.
     Patient(Option<Hearsay>),
-    /// It goes by what is said of that node, whose catalogue this is, until it hears from it.
-    Early(NodeId, Hearsay, Arc<Catalogue>),
+    /// It goes by what is said of that node until it hears from it.
+    Early(Presumed),
+}
+
+impl Manner {
+    /// What the other end is said to serve.
+    fn catalogue(&self) -> Option<[u8; 16]> {
+        match self {
+            Self::Patient(said) => said.as_ref().map(|said| said.catalogue),
+            Self::Early(presumed) => Some(presumed.catalogue.digest()),
+        }
+    }
+
+    /// The life and the region that the other end must have.
+    fn takes_for(&self) -> Option<(u64, Region)> {
+        match self {
+            Self::Patient(_) => None,
+            Self::Early(presumed) => Some((presumed.incarnation, presumed.region.clone())),
+        }
+    }
+}
+
+/// What a node is taken for.
+#[derive(Clone, Debug)]
+pub(crate) struct Presumed {
+    node: NodeId,
+    incarnation: u64,
+    region: Region,
+    view: View,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Presumed {
+    /// `None` if too little is said.
+    pub(crate) fn of(node: NodeId, said: Hearsay, catalogue: Arc<Catalogue>) -> Option<Self> {
+        Some(Self {
+            node,
+            incarnation: said.incarnation?,
+            region: said.region,
+            view: said.view,
+            catalogue,
+        })
+    }
+
+    /// What its hello would say.
+    fn hello(self, ours: &Hello) -> Hello {
+        Hello {
+            protocol: ours.protocol.clone(),
+            cluster: ours.cluster.clone(),
+            node: self.node,
+            incarnation: self.incarnation,
+            region: self.region,
+            view: self.view,
+            build: String::new(),
+            advertise: None,
+            dial: 0,
+            message_size: u64::MAX,
+            draining: false,
+            observer: false,
+            catalogue: self.catalogue,
+        }
+    }
 }
 
 impl Ours<'_> {
@@ -51,53 +111,35 @@ impl Ours<'_> {
     ) -> Result<Introduction, Refusal> {
         let certified = certified_node(connection)?;
         let (mut send, recv) = connection.open_bi().await?;
-        let (said, takes_for) = match &manner {
-            Manner::Patient(said) => (said.as_ref(), None),
-            Manner::Early(_, said, _) => {
-                let taken_for = (said.incarnation, said.region.clone());
-                (Some(said), Some(taken_for))
-            }
-        };
         let own = &self.hello.catalogue;
         let known = self.catalogues.commonest(own);
-        let leaves_out = said.is_some_and(|said| said.catalogue == own.digest());
         let greeting = Greeting {
             known: known.iter().map(|known| known.digest()).collect(),
-            leaves_out,
-            takes_for,
+            leaves_out: manner.catalogue() == Some(own.digest()),
+            takes_for: manner.takes_for(),
             ..self.hello.clone().into()
         };
         say(&mut send, hello_frame(&greeting)).await?;
         let mut control = ControlReader::new(recv, self.limits).counting(self.counters);
-        let mut unheard = Unheard {
+        let unheard = Unheard {
             ours: self.hello.clone(),
             certified,
             known,
-            untold: leaves_out,
-            said: None,
+            untold: greeting.leaves_out,
+            taken_for: greeting.takes_for,
         };
-        let by_us = (self.hello.node.clone(), self.hello.dial);
-        let hello = match manner {
+        let (hello, unheard) = match manner {
+            Manner::Early(presumed) => (presumed.hello(self.hello), Some(unheard)),
             Manner::Patient(_) => {
                 let heard = unheard.hear(&mut control).await?;
                 if let Some(untold) = heard.untold {
                     say(&mut send, untold.encode()).await?;
                 }
-                return Ok(self.introduction(
-                    connection,
-                    (send, control),
-                    heard.hello,
-                    by_us,
-                    None,
-                ));
-            }
-            Manner::Early(node, said, catalogue) => {
-                let hello = presumed(self.hello, node, &said, catalogue);
-                unheard.said = Some(said);
-                hello
+                (heard.hello, None)
             }
         };
-        Ok(self.introduction(connection, (send, control), hello, by_us, Some(unheard)))
+        let by_us = (self.hello.node.clone(), self.hello.dial);
+        Ok(self.introduction(connection, (send, control), hello, by_us, unheard))
     }
 
     /// The other end's part: it answers when it has read the dialler's hello.
@@ -107,13 +149,7 @@ impl Ours<'_> {
         let mut control = ControlReader::new(recv, self.limits).counting(self.counters);
         let mut theirs = control.hello().await?;
         check(self.hello, &theirs.hello, &certified)?;
-        if theirs
-            .takes_for
-            .as_ref()
-            .is_some_and(|(incarnation, region)| {
-                (*incarnation, region) != (self.hello.incarnation, &self.hello.region)
-            })
-        {
+        if is_another(theirs.takes_for.as_ref(), self.hello) {
             let reason = format!("{} takes this node for another", theirs.hello.node);
             return Err(Refusal::Here(CloseCode::Mistaken, reason));
         }
@@ -159,7 +195,7 @@ impl Ours<'_> {
             },
             hello,
             unheard,
-            told: self.hello.view.clone(),
+            told: self.hello.clone(),
             counters: Arc::clone(self.counters),
             catalogues: Arc::clone(self.catalogues),
         }
@@ -175,8 +211,8 @@ pub(crate) struct Unheard {
     known: Vec<Arc<Catalogue>>,
     /// True if this node's catalogue was left out.
     untold: bool,
-    /// What the other end is taken for, if calls do not wait for its hello.
-    said: Option<Hearsay>,
+    /// The life and the region that the other end must have, if calls do not wait for its hello.
+    taken_for: Option<(u64, Region)>,
 }
 
 /// The answer.
@@ -202,9 +238,8 @@ impl Unheard {
         let mut theirs = control.hello().await?;
         check(&self.ours, &theirs.hello, &self.certified)?;
         let misled = |reason: &str| Refusal::Here(CloseCode::BadHello, reason.into());
-        if self.said.is_some_and(|said| {
-            (said.incarnation, &said.region) != (theirs.hello.incarnation, &theirs.hello.region)
-        }) {
+        let hello = &theirs.hello;
+        if is_another(self.taken_for.as_ref(), hello) {
             return Err(misled(
                 "it serves calls that are meant for another life of it",
             ));
@@ -226,23 +261,11 @@ impl Unheard {
     }
 }
 
-/// What the hello of a node would say that is what is said of it.
-fn presumed(ours: &Hello, node: NodeId, said: &Hearsay, catalogue: Arc<Catalogue>) -> Hello {
-    Hello {
-        protocol: ours.protocol.clone(),
-        cluster: ours.cluster.clone(),
-        node,
-        incarnation: said.incarnation,
-        region: said.region.clone(),
-        view: said.view.clone(),
-        build: String::new(),
-        advertise: None,
-        dial: 0,
-        message_size: u64::MAX,
-        draining: false,
-        observer: false,
-        catalogue,
-    }
+/// True if a node that says this hello was taken for another one.
+fn is_another(taken_for: Option<&(u64, Region)>, hello: &Hello) -> bool {
+    taken_for.is_some_and(|(incarnation, region)| {
+        (*incarnation, region) != (hello.incarnation, &hello.region)
+    })
 }
 
 async fn say(stream: &mut SendStream, message: BytesMut) -> Result<(), Refusal> {

@@ -41,16 +41,19 @@ impl Link {
 
     /// Hears a message, unless there were too many of late.
     pub(super) fn hear(self: &Arc<Self>, service: &dyn Service, message: Bytes) {
-        if self.admits_news() {
+        if self.admits("sends too much gossip") {
             service.gossip(self, message);
-        } else {
-            self.offence("sends too much gossip");
         }
     }
 
-    /// Counts one more message about the cluster. False if there were too many in the present second.
-    pub(super) fn admits_news(&self) -> bool {
-        self.gossip.count(Instant::now(), SECOND) <= self.limits.gossip_rate
+    /// Counts one more message about the cluster or the peer itself. False if there were too many in the
+    /// present second, which is an offence.
+    pub(super) fn admits(&self, offence: &'static str) -> bool {
+        let is_admitted = self.gossip.count(Instant::now(), SECOND) <= self.limits.gossip_rate;
+        if !is_admitted {
+            self.offence(offence);
+        }
+        is_admitted
     }
 
     pub(super) async fn read_datagrams(self: &Arc<Self>, service: &dyn Service) {

@@ -67,8 +67,7 @@ impl Link {
 
     /// Hears the peer's view, unless there were too many of late. True if it is another one.
     pub(super) fn hear_view(self: &Arc<Self>, view: View) -> bool {
-        if !self.admits_news() {
-            self.offence("changes its view of the primary too often");
+        if !self.admits("changes its view of the primary too often") {
             return false;
         }
         let mut theirs = write(&self.views.theirs);

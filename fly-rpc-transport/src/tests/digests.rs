@@ -34,7 +34,7 @@ struct Told(Mutex<Option<Hearsay>>);
 impl Told {
     fn of(catalogue: &Catalogue) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Some(Hearsay {
-            incarnation: 1,
+            incarnation: Some(1),
             region: "syd".into(),
             view: View::configured("syd"),
             catalogue: catalogue.digest(),

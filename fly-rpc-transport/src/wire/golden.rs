@@ -256,6 +256,19 @@ fn a_hello_by_digest_is_as_documented_and_comes_back_without_the_catalogue() {
 }
 
 #[test]
+fn a_hello_before_calls_is_as_documented_and_comes_back() {
+    let before_calls = Greeting {
+        known: vec![hello().catalogue.digest()],
+        leaves_out: true,
+        takes_for: Some((1_790_000_000_000_001, "hkg".into())),
+        ..hello().into()
+    };
+    check("hello before calls", &hello_frame(&before_calls));
+    let decoded = Greeting::decode(before_calls.encode().freeze()).expect("sound");
+    assert_eq!(decoded.takes_for, before_calls.takes_for);
+}
+
+#[test]
 fn an_observer_says_so_with_one_section_and_is_skipped_by_who_does_not_know_it() {
     let observer = Hello {
         observer: true,

@@ -213,9 +213,15 @@ impl Gossiper {
     pub(super) fn refute(&mut self, pretender: &Member, now: Duration, actions: &mut Actions) {
         let Facts { life, revision, .. } = *pretender.facts();
         self.revise(
-            |mine| match revision.checked_add(1) {
-                Some(revision) => (mine.life, mine.revision) = (life, revision),
-                None => (mine.life, mine.revision) = (life.saturating_add(1), 0),
+            |mine| {
+                let (life, revision) = match revision.checked_add(1) {
+                    Some(revision) => (life, revision),
+                    None => (life.saturating_add(1), 0),
+                };
+                if life != mine.life {
+                    mine.rest = Facts::rest(false);
+                }
+                (mine.life, mine.revision) = (life, revision);
             },
             now,
             actions,

@@ -55,8 +55,22 @@ pub(crate) struct Facts {
     pub(crate) catalogue: [u8; DIGEST],
     /// True if it takes no new calls.
     pub(crate) draining: bool,
-    /// What newer builds say beyond.
+    /// What builds say beyond, this one a byte of bits and newer ones more.
     pub(crate) rest: Box<[u8]>,
+}
+
+impl Facts {
+    /// What this build says beyond. `is_exact` as in [`is_exact`](Self::is_exact).
+    pub(crate) fn rest(is_exact: bool) -> Box<[u8]> {
+        [if is_exact { EXACT } else { 0 }].into()
+    }
+
+    /// True if its hello has this life as its incarnation, and calls may come behind the hello of who
+    /// dials it. Builds that do not know of that say nothing, and who had to go beyond its own life to be
+    /// believed says that it did.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.rest.first().is_some_and(|bits| bits & EXACT != 0)
+    }
 }
 
 impl Member {
@@ -254,6 +268,8 @@ const REST: usize = 64;
 const IPV4: u8 = 1;
 const IPV6: u8 = 2;
 const DRAINING: u8 = 4;
+/// Of the bits beyond.
+const EXACT: u8 = 1;
 
 #[cfg(test)]
 mod tests {

@@ -61,7 +61,8 @@ impl Dials {
     }
 
     /// Keeps these members connected; and, in a large cluster, of the addresses those only at which
-    /// nobody is who can be found in the roster.
+    /// nobody is who can be found in the roster. In a small one, which is also what is left of a large
+    /// one to a node that was cut off, all of them.
     pub(crate) fn keep(
         &self,
         endpoint: &Endpoint,
@@ -70,20 +71,18 @@ impl Dials {
     ) {
         let mut dials = self.lock();
         self.keep_neighbours(endpoint, neighbours, &dials);
-        if roster.len() <= MESH {
-            return;
-        }
+        let is_large = roster.len() > MESH;
         let mut strangers = 0;
         for (address, dial) in dials.iter_mut() {
             match dial.who() {
-                Some((node, region)) if roster.address(&node).is_some() => {
+                Some((node, region)) if is_large && roster.address(&node).is_some() => {
                     dial.expected = Some((node, region));
                     dial.keeper = None;
                 }
                 _ if dial.keeper.is_some() => {
                     strangers += usize::from(!dial.is_connected());
                 }
-                expected if strangers < STRANGERS => {
+                expected if !is_large || strangers < STRANGERS => {
                     strangers += 1;
                     let node = expected.map(|(node, _)| node);
                     dial.keeper = Some(Keeper::start(endpoint.clone(), *address, node));

@@ -26,6 +26,7 @@ use crate::{
     membership::{self, Facts, Membership},
     primary::{self, PrimarySource, Seat},
     registry::{Registry, registered},
+    remote::EARLY,
     scope,
     start_error::{MissingState, StartError},
     telemetry::Meters,
@@ -363,7 +364,8 @@ fn facts(hello: &Hello) -> Facts {
         primary: hello.view.region.clone(),
         catalogue: hello.catalogue.digest(),
         draining: hello.draining,
-        rest: Box::default(),
+        // Who calls behind its hello does not know yet how much this node takes.
+        rest: Facts::rest(hello.message_size >= EARLY as u64),
     }
 }
 

@@ -45,6 +45,8 @@ impl Pursuit {
         if ours.region != *link.region() {
             return true;
         }
+        // What it says of its view stands in its hello, and this refusal may have overtaken that.
+        let _ = timeout_at(deadline, link.introduced()).await;
         let knows_epochs = link.hello().view.epoch.is_some();
         // A view of epoch 0 is nobody's but one's own.
         if !knows_epochs || ours.epoch == 0 || (*epoch, primary) == (ours.epoch, &ours.region) {

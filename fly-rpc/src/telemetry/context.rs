@@ -46,6 +46,10 @@ mod off {
             Self
         }
 
+        pub(in crate::telemetry) fn here() -> Self {
+            Self
+        }
+
         pub(in crate::telemetry) fn enter(&self) -> Option<Self> {
             None
         }
@@ -94,6 +98,11 @@ mod on {
                 let _ = span.set_parent(context.clone());
             }
             Self(Some(context))
+        }
+
+        /// What is open here, for work that goes on elsewhere.
+        pub(in crate::telemetry) fn here() -> Self {
+            Self(Some(Context::current()))
         }
 
         /// Makes it the parent of spans that the function opens, where its own is not exported.

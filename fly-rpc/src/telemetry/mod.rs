@@ -7,6 +7,7 @@
 
 mod context;
 mod end;
+mod heritage;
 #[cfg(feature = "metrics")]
 mod labels;
 #[cfg_attr(not(feature = "metrics"), path = "unmetered.rs")]
@@ -30,6 +31,7 @@ use fly_rpc_transport::{Link, Request, ResponseFrame};
 use tokio::time::Instant;
 use tracing::Span;
 
+pub(crate) use heritage::Heritage;
 pub(crate) use meters::Meters;
 #[cfg(feature = "metrics")]
 pub(crate) use sampler::sample;

@@ -178,8 +178,6 @@ fn a_function_that_one_node_has_after_a_deploy_can_be_called_by_all_within_five_
             .await;
         let upgraded = crowd.nodes[17].take().expect("it ran");
         upgraded.shutdown().await;
-        // Its connections let go of the socket one by one.
-        sleep(Duration::from_secs(2)).await; // sleep: simulated
         let node = crowd.builder(17).start().await;
         crowd.nodes[17] = Some(node.expect("a sound configuration"));
         let began = Instant::now();
@@ -191,6 +189,32 @@ fn a_function_that_one_node_has_after_a_deploy_can_be_called_by_all_within_five_
             }
             assert_eq!(answer.expect("it is known"), 7);
         }
+    });
+}
+
+/// Longer than the dead are remembered: then nobody asks any more whether they are.
+#[test]
+fn who_was_cut_off_until_everybody_forgot_everybody_finds_them_again() {
+    testing::simulate(4, async |network| {
+        let crowd = Crowd::start(&network, FEW).await;
+        let all_know_all = |node: &Node| can_call(node, FEW - 1);
+        crowd
+            .until("joining", Duration::from_secs(5), all_know_all)
+            .await;
+        network.partition(&[&crowd.hosts[FEW - 1]]);
+        sleep(Duration::from_secs(660)).await; // sleep: simulated
+        for node in crowd.living() {
+            let others = if node.id().as_str() == format!("n{}", FEW - 1) {
+                0
+            } else {
+                FEW - 2
+            };
+            assert_eq!(node.stats().members, others, "{}", node.id());
+        }
+        network.heal();
+        crowd
+            .until("healing", Duration::from_secs(30), all_know_all)
+            .await;
     });
 }
 
@@ -224,5 +248,7 @@ fn a_region_that_one_node_calls_much_shares_the_calls() {
 }
 
 const SIZE: usize = 50;
+/// A few more than are all connected with each other.
+const FEW: usize = 18;
 const REGIONS: usize = 10;
 const LOOK: Duration = Duration::from_millis(50);

@@ -41,9 +41,13 @@ pub(crate) async fn trace_behind() -> Option<(String, bool)> {
     trace_here_on_region("hkg").wait_ready().await.ok()
 }
 
-/// Runs on the blocking pool.
+/// Runs on the blocking pool, on a thread that has no recorder; tells the trace of the spans that would be
+/// opened there.
 #[region_rpc(blocking)]
-pub(crate) fn block() {}
+pub(crate) fn block() -> String {
+    let context = opentelemetry::Context::current();
+    context.span().span_context().trace_id().to_string()
+}
 
 /// Runs in a task of its own.
 #[region_rpc(detached)]

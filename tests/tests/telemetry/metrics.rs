@@ -148,7 +148,16 @@ async fn what_a_peer_asks_for_and_nobody_has_becomes_no_label() {
         let answer = peer.ask(&function, [0; 16], fly_rpc_tests::SOON, "").await;
         assert_eq!(answer.status, Status::UnknownFunction);
     }
+    // What the command asks is answered, well or ill, and no refusal.
+    for (question, status) in [("status", Status::Ok), ("contract", Status::BadRequest)] {
+        let question = format!("fly_rpc/{question}");
+        let answer = peer.ask(&question, [0; 16], fly_rpc_tests::SOON, "?").await;
+        assert_eq!(answer.status, status);
+    }
     let measured = Measured::in_snapshot(&recorder.snapshotter());
+    let refusals = measured.series.iter();
+    let refusals = refusals.filter(|series| series.name == "fly_rpc_requests_refused_total");
+    assert_eq!(refusals.map(|series| series.value).sum::<f64>(), 100.0);
     let refused = [("reason", "function_unavailable".to_owned())];
     assert_eq!(
         measured.value("fly_rpc_requests_refused_total", &refused),

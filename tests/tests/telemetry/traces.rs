@@ -2,12 +2,14 @@
 
 use fly_rpc_tests::{Cluster, Peer, Probe, contract_of};
 use fly_rpc_transport::Status;
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::trace::Sampler;
 use tokio::sync::oneshot;
 use tracing::Instrument;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::{
-    functions::{sign_on_primary, trace_behind_on_primary, trace_here_on_primary},
+    functions::{block_on_region, sign_on_primary, trace_behind_on_primary, trace_here_on_primary},
     recorded::{Recorded, attribute},
 };
 
@@ -48,6 +50,26 @@ async fn the_tree_holds_where_only_the_application_s_own_spans_are_exported() {
     let view = view.instrument(tracing::info_span!("page view"));
     view.await.expect("called").expect("signed");
     assert_eq!(recorded.tree(), "Internal page view\n  Internal counting\n");
+}
+
+#[tokio::test]
+async fn what_blocks_is_in_the_trace_too_also_where_only_the_application_s_own_spans_are_exported()
+{
+    for filter in ["info", "info,fly_rpc=debug"] {
+        let cluster = Cluster::new();
+        let syd = cluster.node_with_probe("syd-1", "syd").await;
+        let lax = cluster.node_with_probe("lax-1", "lax").await;
+        let (_recorded, _guard) = Recorded::start_with(Sampler::AlwaysOn, filter);
+        for caller in [&syd, &lax] {
+            let view = async {
+                let of_pool = block_on_region("syd").via(caller).await.expect("called");
+                let here = tracing::Span::current().context();
+                (of_pool, here.span().span_context().trace_id().to_string())
+            };
+            let (of_pool, here) = view.instrument(tracing::info_span!("page view")).await;
+            assert_eq!(of_pool, here, "{filter}, called by {}", caller.id());
+        }
+    }
 }
 
 #[tokio::test]

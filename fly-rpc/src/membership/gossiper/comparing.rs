@@ -68,8 +68,11 @@ impl Gossiper {
             .answered
             .get(from)
             .is_some_and(|answered| now < *answered + ANSWERS);
+        if is_early {
+            return;
+        }
         let (whole, parts) = self.swim.digests(asked.len());
-        if digest == whole || is_early {
+        if digest == whole {
             return;
         }
         self.answered.insert(from.clone(), now);
