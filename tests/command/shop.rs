@@ -133,6 +133,10 @@ async fn main() -> anyhow::Result<()> {
                 println!("{}", seen.join(" "));
             }
             ("connections", _) => println!("{}", node.stats().connections),
+            ("drain", _) => {
+                println!("drains");
+                node.drain().await;
+            }
             ("wait", region) => {
                 node.wait_for(region, Duration::from_secs(20)).await?;
                 println!("done");

@@ -73,9 +73,21 @@ impl DialError {
         match self {
             Self::Certificate { .. } | Self::Refused { .. } => true,
             Self::Handshake {
+                source: ConnectionError::ConnectionClosed(_),
+                ..
+            } => !self.is_busy(),
+            _ => false,
+        }
+    }
+
+    /// True if somebody was there who takes nobody just now, because it drains or its address is crowded.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Handshake {
                 source: ConnectionError::ConnectionClosed(close),
                 ..
-            } => close.error_code != TransportErrorCode::CONNECTION_REFUSED,
+            } => close.error_code == TransportErrorCode::CONNECTION_REFUSED,
+            Self::Refused { code, .. } => *code == CloseCode::Shutdown,
             _ => false,
         }
     }

@@ -8,13 +8,12 @@ use lexopt::{
     Parser, ValueExt,
 };
 
-use super::failure::Failure;
+use super::{duration, failure::Failure};
 
 /// The subcommand, and what all of them take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Arguments {
     pub(super) subcommand: Subcommand,
-    pub(super) json: bool,
     /// The cluster's name, instead of the environment's.
     pub(super) cluster: Option<String>,
     /// How long a call, or an answer of one node, may take.
@@ -87,7 +86,6 @@ struct Found {
     topic: Option<Topic>,
     help: bool,
     version: bool,
-    json: bool,
     watch: bool,
     differing: bool,
     cluster: Option<String>,
@@ -115,9 +113,10 @@ impl Found {
             match argument {
                 Short('h') | Long("help") => found.help = true,
                 Short('V') | Long("version") => found.version = true,
-                Short('j') | Long("json") => found.json = true,
+                // It is looked for before all this (`main`).
+                Short('j') | Long("json") => {}
                 Long("cluster") => found.cluster = Some(parser.value()?.string()?),
-                Long("timeout") => found.timeout = Some(parser.value()?.parse_with(duration)?),
+                Long("timeout") => found.timeout = Some(parser.value()?.parse_with(time)?),
                 Short('w') | Long("watch") => found.of(Topic::Nodes, "--watch")?.watch = true,
                 Long("differing") => {
                     found.of(Topic::Catalogue, "--differing")?.differing = true;
@@ -202,7 +201,6 @@ impl Found {
         }
         Ok(Arguments {
             subcommand,
-            json: self.json,
             cluster: self.cluster,
             timeout: self.timeout,
         })
@@ -222,21 +220,10 @@ fn identity(text: &str) -> Result<(String, Option<u32>), Failure> {
     }
 }
 
-/// `800ms`, `2s`, `1m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let factor = match &text[digits.len()..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => 0,
-    };
-    let millis = digits.parse::<u64>().ok();
-    let millis = millis.and_then(|number| number.checked_mul(factor));
-    match millis.filter(|millis| (1..=LONGEST).contains(millis)) {
-        Some(millis) => Ok(Duration::from_millis(millis)),
-        None => Err("a time is written as 800ms, 2s or 1m, and is at most 5m".to_owned()),
-    }
+fn time(text: &str) -> Result<Duration, String> {
+    let time = duration::parse(text);
+    let time = time.filter(|time| !time.is_zero() && *time <= LONGEST);
+    time.ok_or_else(|| "a time is written as 800ms, 2s or 1m30s, and is at most 5m".to_owned())
 }
 
 fn count(text: &str) -> Result<u32, String> {
@@ -247,8 +234,8 @@ fn count(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| format!("a number from 1 to {MOST_PINGS} is expected"))
 }
 
-/// Milliseconds: what no node waits longer than (`Limits::deadline`).
-const LONGEST: u64 = 300_000;
+/// What no node waits longer than (`Limits::deadline`).
+const LONGEST: Duration = Duration::from_secs(300);
 const PINGS: u32 = 5;
 const MOST_PINGS: u32 = 10_000;
 
@@ -304,7 +291,7 @@ mod tests {
             (&["call", "f@x"], "no function: write its name"),
             (&["call", "f", "{}", "{}"], "nothing is expected where `{}`"),
             (&["ping", "--count", "0"], "from 1 to"),
-            (&["call", "f", "--timeout", "2"], "800ms, 2s or 1m"),
+            (&["call", "f", "--timeout", "2"], "800ms, 2s or 1m30s"),
         ];
         for (line, expected) in cases {
             let said = parse(line).expect_err("wrong");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fly_rpc_transport::{Link, NodeId, RequestHead, Status};
+use fly_rpc_transport::{Link, NodeId, RequestHead, SendRefused, Status};
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout_at},
@@ -19,6 +19,9 @@ pub(super) enum Unanswered {
     Late,
     Draining,
     Overloaded,
+    /// More than it may say at a time.
+    TooLong,
+    Failed,
     Gone,
 }
 
@@ -29,6 +32,8 @@ impl fmt::Display for Unanswered {
             Self::Late => "it did not answer in time",
             Self::Draining => "it is about to stop",
             Self::Overloaded => "it is overloaded",
+            Self::TooLong => "its answer is longer than it may say",
+            Self::Failed => "it failed to answer",
             Self::Gone => "its connection was lost",
         })
     }
@@ -52,10 +57,11 @@ pub(super) async fn ask(
     let body = Bytes::from(body);
     let answer = async {
         let pending = link.call(&head, &body, due).await;
-        pending
-            .map_err(|_| Unanswered::Gone)?
-            .await
-            .map_err(|_| Unanswered::Gone)
+        let pending = pending.map_err(|refused| match refused {
+            SendRefused::Late => Unanswered::Late,
+            _ => Unanswered::Gone,
+        });
+        pending?.await.map_err(|_| Unanswered::Gone)
     };
     let answer = timeout_at(due, answer).await;
     let answer = answer.map_err(|_elapsed| Unanswered::Late)??;
@@ -64,7 +70,9 @@ pub(super) async fn ask(
         Status::UnknownFunction => Err(Unanswered::Old),
         Status::Draining => Err(Unanswered::Draining),
         Status::Expired | Status::Interrupted => Err(Unanswered::Late),
-        _ => Err(Unanswered::Overloaded),
+        Status::Overloaded => Err(Unanswered::Overloaded),
+        Status::BadResponse => Err(Unanswered::TooLong),
+        _ => Err(Unanswered::Failed),
     }
 }
 

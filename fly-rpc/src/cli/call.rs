@@ -1,6 +1,12 @@
 //! `fly-rpc call`: a function called with JSON, by the contract of the node that serves it.
 
-use std::{collections::BTreeSet, io::Read, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    io::Read,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use fly_rpc_transport::{Link, Offer};
@@ -36,10 +42,11 @@ pub(super) async fn run(
         .map(str::parse::<Target>)
         .transpose();
     let target = target.map_err(|error| Failure::usage(error.to_string()))?;
-    Joined::during(arguments, async |joined| {
+    let made = Joined::during(arguments, async |joined| {
         made(joined, arguments, order, target, &given, screen).await
-    })
-    .await
+    });
+    // What says nothing of the call came before it.
+    made.await.map_err(Failure::before_the_call)
 }
 
 async fn made(
@@ -50,20 +57,24 @@ async fn made(
     given: &Json,
     screen: &Screen,
 ) -> Result<u8, Failure> {
-    let meant = target.clone().unwrap_or(Target::Any);
-    let (offer, links) = offered(joined, order, &meant)?;
-    let (told, graph) = told(&links, &offer).await?;
+    let patience = arguments.timeout.unwrap_or(PATIENCE);
+    let meant = meant(joined, order, target, patience).await;
+    let Meant {
+        target,
+        offer,
+        told,
+        graph,
+    } = meant?;
     let body = json::arguments(&graph, given).map_err(|misfit| {
         let hint = format!("the function is {}", offer.contract);
         Failure::misfit(misfit.to_string()).hint(hint)
     })?;
-    let pinned = || told.pin.as_deref().and_then(|pin| pin.parse().ok());
-    let target = target.or_else(pinned).unwrap_or(Target::Any);
     let foreign = Foreign {
         target: &target,
         name: &offer.name,
         version: offer.version,
         fingerprint: offer.fingerprint,
+        contract: &offer.contract,
     };
     let timeout = arguments.timeout.or(told.timeout).unwrap_or(TIMEOUT);
     let begun = Instant::now();
@@ -74,18 +85,49 @@ async fn made(
     };
     let took = begun.elapsed();
     let value = value.map_err(|error| Failure::from(&error))?;
-    let value = json::output(&graph, &value).map_err(|error| {
-        Failure::called(
-            Executed::Yes,
-            format!("its answer cannot be shown, {error}"),
-        )
-    })?;
-    show(&value, &offer, &target, took, screen);
+    let unshown = |why: &dyn Display| {
+        let sentence = format!("its answer cannot be shown, {why}");
+        Failure::called(Executed::Yes, sentence)
+    };
+    let value = json::output(&graph, &value).map_err(|error| unshown(&error))?;
+    let shown = show(&value, &offer, &target, took, screen);
+    shown.map_err(|failure| unshown(&failure))?;
     Ok(if is_error(&graph, &value) {
         RETURNED_ERROR
     } else {
         0
     })
+}
+
+/// What is called, where, and by which contract.
+struct Meant {
+    target: Target,
+    offer: Offer,
+    told: Told,
+    graph: Graph,
+}
+
+/// Without a target, the function's own decides: which of its versions and contracts there are is asked there.
+async fn meant(
+    joined: &Joined,
+    order: &Order,
+    target: Option<Target>,
+    patience: Duration,
+) -> Result<Meant, Failure> {
+    let is_given = target.is_some();
+    let target = target.unwrap_or(Target::Any);
+    let (offer, links) = offered(joined, order, &target)?;
+    let (told, graph) = told(&links, &offer, patience).await?;
+    let pin = told.pin.as_deref().filter(|_| !is_given);
+    match pin.and_then(|pin| pin.parse::<Target>().ok()) {
+        Some(pin) if pin != target => Box::pin(meant(joined, order, Some(pin), patience)).await,
+        _ => Ok(Meant {
+            target,
+            offer,
+            told,
+            graph,
+        }),
+    }
 }
 
 /// The arguments as they were typed, or came on the standard input.
@@ -106,6 +148,9 @@ fn given(order: &Order) -> Result<Json, Failure> {
     json::parse(&text).map_err(|error| Failure::misfit(error.to_string()))
 }
 
+/// Who offers a function under each of its contracts.
+type Contracts = BTreeMap<[u8; 16], (Offer, Vec<Arc<Link>>)>;
+
 /// What the nodes of the target offer under this name, and who does: the version that was asked for, or the highest;
 /// under the contract that most of them have.
 fn offered(
@@ -124,44 +169,29 @@ fn offered(
             "no node of {target} is there: fly-rpc nodes lists those that are"
         )));
     }
-    let mut versions = BTreeSet::new();
-    let mut names = BTreeSet::new();
+
+    let mut offers: BTreeMap<u32, Contracts> = BTreeMap::new();
     for link in &meant {
-        let catalogue = link.catalogue();
-        versions.extend(
-            catalogue
-                .versions(&order.name)
-                .iter()
-                .map(|offer| offer.version),
-        );
-        names.extend(catalogue.offers().map(|offer| offer.name.clone()));
+        for offer in link.catalogue().versions(&order.name) {
+            let same = offers.entry(offer.version).or_default();
+            let same = same.entry(offer.fingerprint);
+            let (_, links) = same.or_insert_with(|| (offer.clone(), Vec::new()));
+            links.push(Arc::clone(link));
+        }
     }
-    let version = order.version.or(versions.last().copied());
-    let Some(version) = version.filter(|version| versions.contains(version)) else {
-        return Err(Failure::not_called(unknown(
-            order, target, &versions, &names,
-        )));
-    };
-    let find = |link: &Arc<Link>| link.catalogue().find(&order.name, version).cloned();
-    let offers: Vec<(Offer, Arc<Link>)> = meant
-        .into_iter()
-        .filter_map(|link| Some((find(link)?, Arc::clone(link))))
-        .collect();
-    let same = |fingerprint| {
-        offers
-            .iter()
-            .filter(move |(offer, _)| offer.fingerprint == fingerprint)
-    };
-    let most = offers
-        .iter()
-        .max_by_key(|(offer, _)| same(offer.fingerprint).count());
-    let Some((offer, _)) = most else {
-        return Err(Failure::not_called(unknown(
-            order, target, &versions, &names,
-        )));
-    };
-    let links = same(offer.fingerprint).map(|(_, link)| Arc::clone(link));
-    Ok((offer.clone(), links.collect()))
+    let version = order.version.or(offers.keys().last().copied());
+    let contracts = version.and_then(|version| offers.get(&version));
+    let most =
+        contracts.and_then(|contracts| contracts.values().max_by_key(|(_, links)| links.len()));
+    most.cloned().ok_or_else(|| {
+        let versions = offers.keys().copied().collect();
+        let catalogues = meant.iter().map(|link| link.catalogue());
+        let names = catalogues.flat_map(|catalogue| {
+            let names = catalogue.offers().map(|offer| offer.name.clone());
+            names.collect::<Vec<_>>()
+        });
+        Failure::not_called(unknown(order, target, &versions, &names.collect()))
+    })
 }
 
 fn unknown(
@@ -196,11 +226,15 @@ fn unknown(
 }
 
 /// The contract, from the first node that tells it, and its tree.
-async fn told(links: &[Arc<Link>], offer: &Offer) -> Result<(Told, Graph), Failure> {
+async fn told(
+    links: &[Arc<Link>],
+    offer: &Offer,
+    patience: Duration,
+) -> Result<(Told, Graph), Failure> {
     let mut reason = Unanswered::Gone.to_string();
     for link in links.iter().take(ASKED) {
         let question = Told::ask(&offer.name, offer.version);
-        let answer = ask(link, Question::Contract, question, PATIENCE).await;
+        let answer = ask(link, Question::Contract, question, patience).await;
         let told = match answer {
             Ok(answer) => Told::read(&answer),
             Err(Unanswered::Old) => {
@@ -236,7 +270,13 @@ async fn told(links: &[Arc<Link>], offer: &Offer) -> Result<(Told, Graph), Failu
     )))
 }
 
-fn show(value: &Json, offer: &Offer, target: &Target, took: Duration, screen: &Screen) {
+fn show(
+    value: &Json,
+    offer: &Offer,
+    target: &Target,
+    took: Duration,
+    screen: &Screen,
+) -> Result<bool, Failure> {
     if screen.json() {
         screen.print_json(&Json::object([
             (
@@ -246,11 +286,11 @@ fn show(value: &Json, offer: &Offer, target: &Target, took: Duration, screen: &S
             ("target", Json::text(target.to_string())),
             ("took_ms", millis(took)),
             ("value", value.clone()),
-        ]));
+        ]))
     } else if screen.is_terminal() {
-        screen.print(&format!("{value:#}\n"));
+        screen.print(&format!("{value:#}\n"))
     } else {
-        screen.print(&format!("{value}\n"));
+        screen.print(&format!("{value}\n"))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nodes that serve the same and call their build the same are one column: a fleet has many nodes and two builds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     arguments::Arguments,
@@ -29,9 +29,9 @@ pub(super) async fn run(
         peers.retain(|peer| peer.round_trip.is_some());
         let matrix = Matrix::of(&peers);
         if screen.json() {
-            screen.print_json(&matrix.json(&joined.cluster, differing));
+            screen.print_json(&matrix.json(&joined.cluster, differing))?;
         } else {
-            screen.print(&matrix.text(&joined.cluster, differing, screen.colour()));
+            screen.print(&matrix.text(&joined.cluster, differing, screen.colour()))?;
         }
         Ok(0)
     })
@@ -198,28 +198,34 @@ impl Matrix {
 
     /// The contracts of a function that has several.
     fn contracts(&self, identity: &Identity) -> String {
-        let mut groups: HashMap<&str, Vec<&str>> = HashMap::new();
-        let mut order = Vec::new();
+        /// Who has a contract, and its text, which need not show what is different.
+        type Holders<'a> = (Fingerprint, &'a str, Vec<&'a str>);
+
+        let mut contracts: Vec<Holders<'_>> = Vec::new();
         for group in &self.groups {
-            if let Some(function) = group.functions.get(identity) {
-                let names = groups.entry(&function.contract).or_default();
-                if names.is_empty() {
-                    order.push(function.contract.as_str());
+            let Some(function) = group.functions.get(identity) else {
+                continue;
+            };
+            let known = |(fingerprint, ..): &&mut Holders<'_>| *fingerprint == function.fingerprint;
+            match contracts.iter_mut().find(known) {
+                Some((.., names)) => names.push(&group.name),
+                None => {
+                    contracts.push((function.fingerprint, &function.contract, vec![&group.name]))
                 }
-                names.push(&group.name);
             }
         }
-        if order.len() < 2 {
+        if contracts.len() < 2 {
             return String::new();
         }
         let (name, version) = identity;
         let sentence = format!(
             "{name}@{version} has {} contracts, and builds that differ do not call each other: raise its version",
-            order.len()
+            contracts.len()
         );
         let mut text = format!("\n{}\n", wrap(&sentence, 2));
-        for contract in order {
-            text += &format!("  {}  {}\n", groups[contract].join(" "), wrap(contract, 5));
+        for (fingerprint, contract, names) in contracts {
+            let line = format!("{contract} ({fingerprint})");
+            text += &format!("  {}  {}\n", names.join(" "), wrap(&line, 5));
         }
         text
     }
@@ -370,8 +376,8 @@ B  build v2, 1 node
 
 upcase@1 has 2 contracts, and builds that differ do not call each other: raise
   its version
-  A  upcase@1() -> 1
-  B  upcase@1() -> 2
+  A  upcase@1() -> 1 (01010101010101010101010101010101)
+  B  upcase@1() -> 2 (02020202020202020202020202020202)
 ";
         assert_eq!(text, expected);
         let differing = half_way().text("shop", true, false);

@@ -1,6 +1,6 @@
 //! Why the command did not do what it was asked: one sentence with the cure, and an exit code for each kind.
 
-use std::{fmt, process::ExitCode};
+use std::{fmt, io, process::ExitCode};
 
 use super::{json::Json, screen::Screen, table::clean};
 use crate::error::{Executed, RpcError};
@@ -76,6 +76,11 @@ impl Failure {
         }
     }
 
+    /// What was found out cannot be told.
+    pub(super) fn unwritten(error: &io::Error) -> Self {
+        Self::new(11, format!("the output cannot be written: {error}"))
+    }
+
     /// The user wants no more of it; a call of theirs may have been under way.
     pub(super) fn interrupted(executed: Option<Executed>) -> Self {
         Self {
@@ -92,12 +97,28 @@ impl Failure {
         }
     }
 
+    /// The same, of a call that was not made yet.
+    pub(super) fn before_the_call(mut self) -> Self {
+        self.executed.get_or_insert(Executed::No);
+        self
+    }
+
+    pub(super) fn code(&self) -> u8 {
+        self.code
+    }
+
+    pub(super) fn is_interruption(&self) -> bool {
+        self.code == INTERRUPTED
+    }
+
     /// Says it and gives the exit code.
     pub(super) fn end(&self, screen: &Screen) -> ExitCode {
         screen.complain(&format!("fly-rpc: {self}\n"));
         if screen.json() {
-            screen.print_json(&Json::object([
+            // If that cannot be written, it was said above.
+            let _ = screen.print_json(&Json::object([
                 ("error", Json::text(&self.sentence)),
+                ("hint", Json::optional(self.hint.as_ref().map(Json::text))),
                 ("exit_code", Json::number(self.code)),
                 (
                     "executed",

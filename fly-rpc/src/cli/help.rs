@@ -44,8 +44,8 @@ Exit codes:
       or pings were lost                8  the call failed; it may have run
    2  wrong usage or settings           9  it ran, and its value is not known
    3  no node answers                  10  it ran and returned an error
-   4  another secret or cluster       130  interrupted
-   5  another version of the protocol
+   4  another secret or cluster        11  the output cannot be written
+   5  another version of the protocol 130  interrupted
 ";
 
 const KEYGEN: &str = "\

@@ -135,16 +135,30 @@ impl Joined {
         peers
     }
 
+    /// Waits somewhat longer for nodes that have not answered yet: what is far away, or was lost once.
+    pub(super) async fn settle(&self) {
+        // Who does not answer in that time either is unmet.
+        let _ = timeout(FIRST, self.node.inner().first_dials()).await;
+    }
+
     /// The addresses at which nobody was met.
     pub(super) fn unmet(&self) -> Vec<Unmet> {
+        let links = self.links();
         let failures = self.node.inner().dials.failures().into_iter();
         let unmet = failures.map(|(address, node, error)| Unmet {
             address,
             node,
             error,
         });
-        let is_itself = |unmet: &Unmet| unmet.error.as_ref().is_some_and(DialError::is_itself);
-        unmet.filter(|unmet| !is_itself(unmet)).collect()
+        let is_met = |unmet: &Unmet| {
+            // One that drains is dialled anew, and there all the same.
+            let is_there = unmet
+                .node
+                .as_ref()
+                .is_some_and(|node| links.get(node).is_some());
+            is_there || unmet.error.as_ref().is_some_and(DialError::is_itself)
+        };
+        unmet.filter(|unmet| !is_met(unmet)).collect()
     }
 
     /// Leaves without a word: nobody counts on an observer.
@@ -202,9 +216,19 @@ pub(super) struct Unmet {
 }
 
 impl Unmet {
+    /// True if it may be otherwise a moment later: somebody stops there, or has not answered yet.
+    pub(super) fn is_passing(&self) -> bool {
+        self.error.as_ref().is_none_or(DialError::is_busy)
+    }
+
     pub(super) fn reason(&self) -> String {
-        let error = self.error.as_ref().map(ToString::to_string);
-        error.unwrap_or_else(|| "it has not answered yet".to_owned())
+        match &self.error {
+            Some(error) if error.is_busy() => {
+                "it takes nobody just now: it is about to stop, or crowded".to_owned()
+            }
+            Some(error) => error.to_string(),
+            None => "it has not answered yet".to_owned(),
+        }
     }
 }
 

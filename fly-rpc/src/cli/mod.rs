@@ -10,6 +10,7 @@ mod ask;
 mod call;
 mod catalogue;
 mod doctor;
+mod duration;
 mod failure;
 mod help;
 mod join;
@@ -31,11 +32,12 @@ use self::{
 /// Runs the command with the arguments of this process.
 pub fn main() -> ExitCode {
     let given: Vec<OsString> = env::args_os().skip(1).collect();
+    // Also what cannot be understood is said as programs want it.
+    let screen = Screen::new(given.iter().any(|given| given == "--json" || given == "-j"));
     let arguments = match Arguments::parse(given) {
         Ok(arguments) => arguments,
-        Err(failure) => return failure.end(&Screen::plain()),
+        Err(failure) => return failure.end(&screen),
     };
-    let screen = Screen::new(arguments.json);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -55,14 +57,14 @@ pub fn main() -> ExitCode {
 async fn run(arguments: Arguments, screen: &Screen) -> Result<u8, Failure> {
     match &arguments.subcommand {
         Subcommand::Help(topic) => {
-            screen.print(help::text(*topic));
+            screen.print(help::text(*topic))?;
             Ok(0)
         }
         Subcommand::Version => {
-            screen.print(&format!("fly-rpc {}\n", env!("CARGO_PKG_VERSION")));
+            screen.print(&format!("fly-rpc {}\n", env!("CARGO_PKG_VERSION")))?;
             Ok(0)
         }
-        Subcommand::Keygen => Ok(keygen::run(screen)),
+        Subcommand::Keygen => keygen::run(screen),
         Subcommand::Nodes { watch } => nodes::run(&arguments, *watch, screen).await,
         Subcommand::Catalogue { differing } => catalogue::run(&arguments, *differing, screen).await,
         Subcommand::Call(order) => call::run(&arguments, order, screen).await,

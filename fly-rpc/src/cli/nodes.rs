@@ -22,9 +22,9 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     Joined::during(arguments, async |joined| {
         if watch {
-            follow(joined, screen).await;
+            follow(joined, screen).await?;
         } else {
-            screen.print(&frame(joined, screen));
+            screen.print(&frame(joined, screen))?;
         }
         Ok(0)
     })
@@ -32,14 +32,14 @@ pub(super) async fn run(
 }
 
 /// Ends with the signal that ends the command; the terminal is then as it was, with the last look on it.
-async fn follow(joined: &Joined, screen: &Screen) {
+async fn follow(joined: &Joined, screen: &Screen) -> Result<(), Failure> {
     let in_place = screen.is_terminal() && !screen.json();
     let mut ticks = interval(REDRAW);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     let mut shown = String::new();
     if in_place {
-        screen.print(OTHER_SCREEN);
+        screen.print(OTHER_SCREEN)?;
     }
     loop {
         tokio::select! {
@@ -48,15 +48,18 @@ async fn follow(joined: &Joined, screen: &Screen) {
             _ = ticks.tick() => {}
         }
         shown = frame(joined, screen);
-        if in_place {
-            screen.print(&format!("{HOME}{shown}"));
-        } else {
-            screen.print(&shown);
+        let is_read = match in_place {
+            true => screen.print(&format!("{HOME}{shown}"))?,
+            false => screen.print(&shown)?,
+        };
+        if !is_read {
+            break;
         }
     }
     if in_place {
-        screen.print(&format!("{FIRST_SCREEN}{shown}"));
+        screen.print(&format!("{FIRST_SCREEN}{shown}"))?;
     }
+    Ok(())
 }
 
 fn frame(joined: &Joined, screen: &Screen) -> String {

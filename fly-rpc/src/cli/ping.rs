@@ -36,10 +36,11 @@ pub(super) async fn run(
     pinged.sort_by_key(|(place, _)| *place);
     let pinged: Vec<Pinged> = pinged.into_iter().map(|(_, pinged)| pinged).collect();
     if screen.json() {
-        screen.print_json(&Json::list(pinged.iter().map(Pinged::json)));
+        let nodes = Json::list(pinged.iter().map(Pinged::json));
+        screen.print_json(&Json::object([("nodes", nodes)]))?;
     } else {
         let rows: Vec<Vec<Cell>> = pinged.iter().map(Pinged::row).collect();
-        screen.print(&render(&COLUMNS, &rows, screen.colour()));
+        screen.print(&render(&COLUMNS, &rows, screen.colour()))?;
     }
     let is_lossless = pinged.iter().all(|pinged| pinged.lost.is_none());
     Ok(if is_lossless { 0 } else { FINDINGS })
@@ -155,6 +156,10 @@ impl Pinged {
             ("most_ms", most),
             ("sent", Json::number(self.sent)),
             ("lost", Json::number(self.lost() as u32)),
+            (
+                "reason",
+                Json::optional(self.lost.map(|reason| Json::text(reason.to_string()))),
+            ),
         ])
     }
 }

@@ -4,10 +4,9 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
-    process,
 };
 
-use super::{json::Json, table::wrap};
+use super::{failure::Failure, json::Json, table::wrap};
 
 /// Where the command writes.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +29,6 @@ impl Screen {
         }
     }
 
-    /// Without colours and JSON: before it is known what is wanted.
-    pub(super) fn plain() -> Self {
-        Self {
-            json: false,
-            terminal: false,
-            colour: false,
-        }
-    }
-
     /// True if programs read it.
     pub(super) fn json(&self) -> bool {
         self.json
@@ -52,23 +42,26 @@ impl Screen {
         self.colour
     }
 
-    pub(super) fn print(&self, text: &str) {
+    /// False if nobody reads any more, which changes nothing of what was done.
+    ///
+    /// # Errors
+    /// That it cannot be written, for another reason.
+    pub(super) fn print(&self, text: &str) -> Result<bool, Failure> {
         let mut out = io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         match written {
-            Ok(()) => {}
-            // Nobody reads any more: there is nothing left to do.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(0),
-            Err(error) => {
-                self.complain(&format!("fly-rpc: the output cannot be written: {error}\n"));
-                process::exit(1);
-            }
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::unwritten(&error)),
         }
     }
 
-    /// On one line, for programs.
-    pub(super) fn print_json(&self, json: &Json) {
-        self.print(&format!("{json}\n"));
+    /// The same, on one line, for programs.
+    ///
+    /// # Errors
+    /// As for [`print`](Self::print).
+    pub(super) fn print_json(&self, json: &Json) -> Result<bool, Failure> {
+        self.print(&format!("{json}\n"))
     }
 
     /// To the standard error: a sentence, on one line unless people read it.

@@ -24,6 +24,8 @@ pub(crate) struct Foreign<'a> {
     pub(crate) name: &'a str,
     pub(crate) version: u32,
     pub(crate) fingerprint: [u8; 16],
+    /// Its text, for errors.
+    pub(crate) contract: &'a str,
 }
 
 /// Calls it, at most once, on a node of the target that serves it with this contract.
@@ -55,7 +57,7 @@ pub(crate) async fn call_foreign(
             name,
             version: foreign.version,
             fingerprint: foreign.fingerprint,
-            contract: "",
+            contract: foreign.contract,
         },
         deadline: deadline::after(now, timeout, node.inner().limits.deadline),
         wait_ready: false,

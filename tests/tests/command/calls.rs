@@ -90,9 +90,15 @@ async fn json_that_does_not_fit_is_said_with_its_place_and_nothing_runs() -> any
     let json = shop
         .run(&["call", "create_post@2", "[7]", "--json"])
         .await?;
-    assert!(
-        json.out.contains(r#""exit_code":6,"executed":"no"}"#),
-        "{json:?}"
+    let json = json.json()?;
+    assert_eq!(
+        (&json["exit_code"], &json["executed"]),
+        (&6.into(), &"no".into())
+    );
+    assert_eq!(
+        json["hint"],
+        "the function is create_post@2(author: u64, body: str) -> Result<Post { id: u64, author: u64, body: str, tags: \
+         [Option<str>] }, PostError { Empty | TooLong { most: u32 } }>"
     );
     Ok(())
 }
@@ -148,6 +154,45 @@ async fn a_call_that_fails_says_whether_it_ran() -> anyhow::Result<()> {
         "is not a target",
     )
     .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_written_is_that_of_a_call_that_ran() -> anyhow::Result<()> {
+    let mut shop = Shop::of("unwritten")?;
+    shop.start("syd-1", "syd", "new").await?;
+    for (line, code) in [(&["call", "upcase", "[\"x\"]"][..], 9), (&["nodes"], 11)] {
+        let full = std::fs::File::options().write(true).open("/dev/full")?;
+        let ended = shop.run_into(line, full.into()).await?;
+        ended.failed(
+            code,
+            "the output cannot be written: No space left on device",
+        );
+    }
+    // Who reads no further changes nothing of what was done.
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    let ended = shop
+        .run_into(&["call", "create_post", "[7, \"\"]"], writer.into())
+        .await?;
+    assert_eq!(
+        (ended.code, ended.err.as_str()),
+        (Some(10), ""),
+        "{ended:?}"
+    );
+    Ok(())
+}
+
+/// The new build has gone everywhere but to the primary.
+#[tokio::test]
+async fn without_a_version_the_highest_is_called_that_there_is_where_it_runs() -> anyhow::Result<()>
+{
+    let mut shop = Shop::of("pinned")?;
+    shop.start("syd-1", "syd", "old").await?;
+    shop.start("lax-1", "lax", "new").await?;
+    shop.meet(&["syd", "lax"]).await?;
+    let ended = shop.run(&["call", "create_post", "[\"hi\"]"]).await?;
+    assert!(ended.well().starts_with("{\"Ok\":"), "{ended:?}");
     Ok(())
 }
 

@@ -148,6 +148,21 @@ impl Shop {
         ended.with_context(|| format!("{arguments:?}"))
     }
 
+    /// Runs it with this as its standard output.
+    pub(crate) async fn run_into(
+        &self,
+        arguments: &[&str],
+        output: Stdio,
+    ) -> anyhow::Result<Ended> {
+        let mut command = self.process(env!("CARGO_BIN_EXE_command"));
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(Stdio::piped());
+        Ended::of(command.kill_on_drop(true).spawn()?).await
+    }
+
     /// Runs it until it has written so many lines, then closes the pipe, or interrupts it.
     pub(crate) async fn watch(
         &self,
@@ -224,6 +239,11 @@ impl Ended {
             out: String::from_utf8(output.stdout)?,
             err: String::from_utf8(output.stderr)?,
         })
+    }
+
+    /// What it wrote, which is one document.
+    pub(crate) fn json(&self) -> anyhow::Result<serde_json::Value> {
+        serde_json::from_str(&self.out).with_context(|| format!("{self:?}"))
     }
 
     /// It went well, without a word of complaint.

@@ -116,8 +116,13 @@ async fn pings_are_answered_by_each_node_that_is_meant() -> anyhow::Result<()> {
     shop.run(&["ping", "cdg"])
         .await?
         .failed(3, "no node of cdg is there");
-    let json = shop.run(&["ping", "syd-1", "--json"]).await?;
-    assert!(json.out.contains(r#""sent":5,"lost":0"#), "{json:?}");
+    let json = shop.run(&["ping", "syd-1", "--json"]).await?.json()?;
+    let node = &json["nodes"][0];
+    assert_eq!(
+        (&node["sent"], &node["lost"]),
+        (&5.into(), &0.into()),
+        "{json}"
+    );
     Ok(())
 }
 
@@ -146,12 +151,19 @@ async fn the_doctor_finds_a_function_that_a_region_lacks_and_nothing_else() -> a
         "{ended:?}"
     );
     assert!(ended.out.ends_with("0 problems, 2 warnings\n"), "{ended:?}");
-    let json = shop.run(&["doctor", "--json"]).await?;
-    assert!(
-        json.out
-            .contains(r#"{"check":"functions","level":"warning","sentence":"create_post@2 "#),
-        "{json:?}"
+    let json = shop.run(&["doctor", "--json"]).await?.json()?;
+    let first = &json["findings"][0];
+    assert_eq!(
+        (&first["check"], &first["level"]),
+        (&"functions".into(), &"warning".into())
     );
+
+    // It takes nobody any more, and is no finding that anybody has to do something about.
+    let (mut old, _) = shop.nodes.pop().expect("it runs");
+    old.tell("drain").await?;
+    old.expect("drains").await?;
+    let ended = shop.run(&["doctor"]).await?;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
     Ok(())
 }
 
@@ -216,5 +228,7 @@ async fn help_and_version_need_nobody() -> anyhow::Result<()> {
     shop.run(&["nodse"])
         .await?
         .failed(2, "no subcommand `nodse`");
+    let json = shop.run(&["nodes", "--wach", "--json"]).await?;
+    assert_eq!(json.json()?["exit_code"], 2);
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{super::nodes::count, fly_toml::FlyToml};
+use super::{
+    super::{ask::Unanswered, nodes::count},
+    fly_toml::FlyToml,
+};
 use crate::inquiry::Status;
 
 mod cluster;
@@ -33,16 +36,27 @@ pub(super) struct Finding {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     pub(super) local: Local,
+    /// Why no cluster could be looked at.
+    pub(super) failure: Option<String>,
     pub(super) nodes: Vec<NodeFacts>,
-    /// Addresses at which nobody was met, and why.
-    pub(super) unmet: Vec<(String, String)>,
+    pub(super) unmet: Vec<UnmetFacts>,
     pub(super) toml: Option<FlyToml>,
+}
+
+/// An address at which nobody was met.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UnmetFacts {
+    pub(super) address: String,
+    pub(super) reason: String,
+    /// It may be otherwise a moment later.
+    pub(super) is_passing: bool,
 }
 
 /// What this process sees.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Local {
-    pub(super) has_secret: bool,
+    /// If there is one: whether it can be used, or why not.
+    pub(super) secret: Option<Result<(), String>>,
     /// The application's name, on Fly.
     pub(super) app: Option<String>,
     pub(super) primary: Option<String>,
@@ -59,7 +73,7 @@ pub(super) struct NodeFacts {
     pub(super) primary: String,
     pub(super) draining: bool,
     /// Why it gave no status.
-    pub(super) unanswered: Option<String>,
+    pub(super) unanswered: Option<Unanswered>,
     pub(super) status: Status,
     /// Microseconds by which its clock is ahead of this one's.
     pub(super) skew: Option<i128>,
@@ -71,8 +85,12 @@ pub(super) struct NodeFacts {
 /// The worst first.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Findings(Vec::new());
+    if let Some(failure) = &facts.failure {
+        found.add("cluster", Level::Problem, failure.clone(), None);
+    }
     found.secret(facts);
     found.addresses(facts);
+    found.primary_here(facts);
     if !facts.nodes.is_empty() {
         found.reach(facts);
         found.status(facts);
@@ -104,18 +122,22 @@ impl Findings {
     }
 
     fn secret(&mut self, facts: &Facts) {
-        let Local {
-            has_secret, app, ..
-        } = &facts.local;
-        match (has_secret, app) {
-            (false, Some(app)) => self.add(
+        let Local { secret, app, .. } = &facts.local;
+        match (secret, app) {
+            (Some(Err(error)), _) => self.add(
+                "secret",
+                Level::Problem,
+                format!("FLY_RPC_SECRET cannot be used: {error}"),
+                Some("take the one that the nodes have, or make one for all of them with fly-rpc keygen"),
+            ),
+            (None, Some(app)) => self.add(
                 "secret",
                 Level::Problem,
                 format!("FLY_RPC_SECRET is not set on Fly: each machine of {app} is alone, in development mode"),
                 Some("fly secrets set FLY_RPC_SECRET=\"$(fly-rpc keygen)\""),
             ),
-            (false, None) => self.well("secret", "there is no FLY_RPC_SECRET: development mode, on this machine"),
-            (true, _) => self.well("secret", "FLY_RPC_SECRET is set, and as random as it looks"),
+            (None, None) => self.well("secret", "there is no FLY_RPC_SECRET: development mode, on this machine"),
+            (Some(Ok(())), _) => self.well("secret", "FLY_RPC_SECRET is set, and long enough"),
         }
         let rotating = facts
             .nodes
@@ -134,7 +156,7 @@ impl Findings {
 
     fn addresses(&mut self, facts: &Facts) {
         let Local {
-            has_secret,
+            secret,
             app,
             bind,
             ipv6,
@@ -146,7 +168,7 @@ impl Findings {
             .map(|(ip, _)| ip);
         let is_loopback = |ip: &str| ip.starts_with("127.") || ip == "[::1]";
         match ip {
-            Some(ip) if *has_secret && is_loopback(ip) => self.add(
+            Some(ip) if secret.is_some() && is_loopback(ip) => self.add(
                 "bind",
                 Level::Problem,
                 format!(
@@ -172,7 +194,7 @@ impl Findings {
             || facts
                 .unmet
                 .iter()
-                .any(|(address, _)| address.starts_with('['))
+                .any(|unmet| unmet.address.starts_with('['))
         {
             self.add(
                 "ipv6",
@@ -188,6 +210,17 @@ impl Findings {
                 Level::Note,
                 "this machine has no IPv6".to_owned(),
                 None,
+            );
+        }
+    }
+
+    fn primary_here(&mut self, facts: &Facts) {
+        if facts.local.app.is_some() && facts.local.primary.is_none() {
+            self.add(
+                "primary",
+                Level::Problem,
+                "PRIMARY_REGION is not set on Fly: a node does not start without it".to_owned(),
+                Some("add primary_region = \"…\", where the writable database is, to fly.toml and deploy"),
             );
         }
     }

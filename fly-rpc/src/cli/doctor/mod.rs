@@ -7,7 +7,7 @@ mod check;
 mod fly_toml;
 
 use std::{
-    fs,
+    fs, io,
     net::{Ipv6Addr, UdpSocket},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -15,7 +15,7 @@ use std::{
 use tokio::time::Instant;
 
 use self::{
-    check::{Facts, Finding, Level, Local, NodeFacts, check},
+    check::{Facts, Finding, Level, Local, NodeFacts, UnmetFacts, check},
     fly_toml::FlyToml,
 };
 use super::{
@@ -28,7 +28,10 @@ use super::{
     screen::Screen,
     table::{Style, clean, wrap},
 };
-use crate::inquiry::{Known, Question, Status};
+use crate::{
+    ClusterSecret,
+    inquiry::{Known, Question, Status},
+};
 
 /// Says what it finds.
 pub(super) async fn run(
@@ -43,20 +46,27 @@ pub(super) async fn run(
         toml,
         ..Facts::default()
     };
+    let patience = arguments.timeout.unwrap_or(PATIENCE);
     let seen = Joined::during(arguments, async |joined| {
-        let facts = facts(joined, here.clone()).await;
+        joined.settle().await;
+        let facts = facts(joined, here.clone(), patience).await;
         Ok((joined.cluster.clone(), facts))
     });
     let (cluster, facts) = match seen.await {
         Ok(seen) => seen,
+        Err(failure) if failure.is_interruption() => return Err(failure),
         Err(failure) => {
             // What is wrong here may be why.
-            show(None, &here, &check(&here), screen);
-            return Err(failure);
+            let facts = Facts {
+                failure: Some(failure.to_string()),
+                ..here
+            };
+            show(None, &facts, &check(&facts), screen)?;
+            return Ok(failure.code());
         }
     };
     let findings = check(&facts);
-    show(Some(&cluster), &facts, &findings, screen);
+    show(Some(&cluster), &facts, &findings, screen)?;
     let is_well = findings
         .iter()
         .all(|finding| finding.level == Level::Well || finding.level == Level::Note);
@@ -67,8 +77,11 @@ pub(super) async fn run(
 fn configuration(config: Option<&str>) -> Result<Option<FlyToml>, Failure> {
     let place = config.unwrap_or("fly.toml");
     match fs::read_to_string(place) {
-        Ok(text) => Ok(Some(FlyToml::read(&text))),
-        Err(_) if config.is_none() => Ok(None),
+        Ok(text) => match FlyToml::read(&text) {
+            Ok(toml) => Ok(Some(toml)),
+            Err(error) => Err(Failure::usage(format!("{place}: {error}"))),
+        },
+        Err(error) if config.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::usage(format!("{place}: {error}"))),
     }
 }
@@ -76,7 +89,10 @@ fn configuration(config: Option<&str>) -> Result<Option<FlyToml>, Failure> {
 fn local() -> Local {
     let ipv6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     Local {
-        has_secret: variable("FLY_RPC_SECRET").is_some(),
+        secret: variable("FLY_RPC_SECRET").map(|text| {
+            let secret = text.parse::<ClusterSecret>();
+            secret.map(drop).map_err(|error| error.to_string())
+        }),
         app: variable("FLY_APP_NAME"),
         primary: variable("PRIMARY_REGION"),
         bind: variable("FLY_RPC_BIND"),
@@ -84,14 +100,14 @@ fn local() -> Local {
     }
 }
 
-async fn facts(joined: &Joined, here: Facts) -> Facts {
+async fn facts(joined: &Joined, here: Facts, patience: Duration) -> Facts {
     let links = joined.links();
-    let known = ask_all(&links, Question::Known, PATIENCE).await;
+    let known = ask_all(&links, Question::Known, patience).await;
     let mut nodes = Vec::new();
     for link in links.iter() {
         // One after the other, so that none waits behind another one's answer and seems to be in the past.
         let begun = (Instant::now(), now());
-        let status = ask(link, Question::Status, Vec::new(), PATIENCE).await;
+        let status = ask(link, Question::Status, Vec::new(), patience).await;
         let half = begun.0.elapsed() / 2;
         let known = known.get(link.node());
         let known = known.and_then(|answer| Known::read(answer.as_ref().ok()?));
@@ -103,7 +119,7 @@ async fn facts(joined: &Joined, here: Facts) -> Facts {
             region: link.region().to_string(),
             primary: link.view().region.to_string(),
             draining: link.is_draining(),
-            unanswered: status.as_ref().err().map(ToString::to_string),
+            unanswered: status.as_ref().err().copied(),
             skew: read
                 .as_ref()
                 .and_then(|status| status.time_of_day)
@@ -125,7 +141,11 @@ async fn facts(joined: &Joined, here: Facts) -> Facts {
     Facts {
         nodes,
         unmet: unmet
-            .map(|unmet| (unmet.address.to_string(), unmet.reason()))
+            .map(|unmet| UnmetFacts {
+                address: unmet.address.to_string(),
+                reason: unmet.reason(),
+                is_passing: unmet.is_passing(),
+            })
             .collect(),
         ..here
     }
@@ -138,7 +158,12 @@ fn now() -> Duration {
         .unwrap_or_default()
 }
 
-fn show(cluster: Option<&str>, facts: &Facts, findings: &[Finding], screen: &Screen) {
+fn show(
+    cluster: Option<&str>,
+    facts: &Facts,
+    findings: &[Finding],
+    screen: &Screen,
+) -> Result<bool, Failure> {
     if screen.json() {
         return screen.print_json(&json(cluster, findings));
     }
@@ -177,7 +202,7 @@ fn show(cluster: Option<&str>, facts: &Facts, findings: &[Finding], screen: &Scr
             count(warnings, "warning")
         ),
     };
-    screen.print(&text);
+    screen.print(&text)
 }
 
 fn json(cluster: Option<&str>, findings: &[Finding]) -> Json {

@@ -1,4 +1,5 @@
-//! From an answer's bytes to JSON, by the contract. A peer wrote them: what they say is bounded by their length.
+//! From an answer's bytes to JSON, by the contract. A peer wrote both: what is made of them is bounded by the length of
+//! the bytes, whatever names the contract has.
 
 use std::collections::HashSet;
 
@@ -30,10 +31,7 @@ pub(crate) fn output(graph: &Graph, bytes: &[u8]) -> Result<Json, Unreadable> {
         rest: bytes,
         path: Path::default(),
         depth: 0,
-        left: bytes
-            .len()
-            .saturating_mul(FOR_EACH_BYTE)
-            .saturating_add(BESIDE),
+        left: (bytes.len().saturating_mul(FOR_EACH_BYTE) + BESIDE).min(MOST),
     };
     let Some(id) = types.output() else {
         return Err(decoder.fail("its contract has no value"));
@@ -51,7 +49,7 @@ struct Decoder<'g, 'b> {
     rest: &'b [u8],
     path: Path,
     depth: usize,
-    /// Values that may follow: some take no bytes.
+    /// Bytes of memory that may be taken: some values take no bytes of the answer.
     left: usize,
 }
 
@@ -75,6 +73,12 @@ impl<'b> Decoder<'_, 'b> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
         let taken = self.take(N)?;
         taken.try_into().map_err(|_| self.fail("it ends early"))
+    }
+
+    fn pay(&mut self, bytes: usize) -> Result<(), Unreadable> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or_else(|| self.fail("it would take too much memory"))?;
+        Ok(())
     }
 
     /// A number of at most so many bits.
@@ -132,10 +136,7 @@ impl<'b> Decoder<'_, 'b> {
         if self.depth > DEPTH {
             return Err(self.fail("it is nested more than 128 levels deep"));
         }
-        self.left = self
-            .left
-            .checked_sub(1)
-            .ok_or_else(|| self.fail("it has too many values that take no bytes"))?;
+        self.pay(VALUE)?;
         self.depth += 1;
         let value = self.nested(id);
         self.depth -= 1;
@@ -195,6 +196,7 @@ impl<'b> Decoder<'_, 'b> {
             return Err(self.fail("its contract is incomplete"));
         }
         let members = names.iter().zip(parts).map(|(name, part)| {
+            self.pay(name.len())?;
             let value = self.member(name, *part)?;
             Ok((name.clone(), value))
         });
@@ -234,6 +236,7 @@ impl<'b> Decoder<'_, 'b> {
         let before = shape::parts_before(variants, number);
         let own = parts.get(before..before.saturating_add(variant.parts));
         let own = own.unwrap_or_default();
+        self.pay(variant.name.len())?;
         if variant.content == Content::Unit {
             return Ok(Json::text(&variant.name));
         }
@@ -308,7 +311,11 @@ pub(super) const SPECIAL: [(&str, f64); 3] = [
     ("-Infinity", f64::NEG_INFINITY),
 ];
 
-/// Values that one byte may stand for: a struct of structs of one byte is several.
-const FOR_EACH_BYTE: usize = 16;
-/// Values beside those: units, which take no bytes.
-const BESIDE: usize = 1 << 16;
+/// What a value takes: itself, what holds it, and the digits of a number.
+const VALUE: usize = 96;
+/// Bytes of memory that one byte may stand for: a struct of structs of one byte is several values.
+const FOR_EACH_BYTE: usize = 512;
+/// Beside those: units, which take no bytes.
+const BESIDE: usize = 16 << 20;
+/// Of any answer.
+const MOST: usize = 1 << 30;

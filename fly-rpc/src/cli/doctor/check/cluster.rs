@@ -5,17 +5,25 @@ use std::{
     time::Duration,
 };
 
-use super::{Facts, Findings, Level, NodeFacts, count};
+use super::{Facts, Findings, Level, NodeFacts, Unanswered, UnmetFacts, count};
 
 impl Findings {
     pub(super) fn reach(&mut self, facts: &Facts) {
-        for (address, error) in &facts.unmet {
-            self.add(
-                "reach",
-                Level::Warning,
-                format!("nobody was met at {address}: {error}"),
-                Some("start the node, take its address out of FLY_RPC_PEERS, or let UDP through"),
-            );
+        for UnmetFacts {
+            address,
+            reason,
+            is_passing,
+        } in &facts.unmet
+        {
+            let (level, cure) = match is_passing {
+                true => (Level::Note, "look again in a moment"),
+                false => (
+                    Level::Warning,
+                    "start the node, take its address out of FLY_RPC_PEERS, or let UDP through",
+                ),
+            };
+            let sentence = format!("nobody was met at {address}: {reason}");
+            self.add("reach", level, sentence, Some(cure));
         }
         if facts.unmet.is_empty() {
             self.well(
@@ -43,7 +51,11 @@ impl Findings {
                     "status",
                     Level::Warning,
                     format!("{} says nothing of itself: {reason}", node.id),
-                    Some("deploy the version of fly-rpc that this command has"),
+                    Some(match reason {
+                        Unanswered::Old => "deploy the version of fly-rpc that this command has",
+                        Unanswered::Overloaded => "add machines, or raise Limits::handlers",
+                        _ => "look again, with a longer --timeout; if it stays so, look at its log",
+                    }),
                 ),
                 None => {}
             }
@@ -81,14 +93,6 @@ impl Findings {
 
     pub(super) fn primary(&mut self, facts: &Facts) {
         let before = self.0.len();
-        if facts.local.app.is_some() && facts.local.primary.is_none() {
-            self.add(
-                "primary",
-                Level::Problem,
-                "PRIMARY_REGION is not set on Fly: a node does not start without it".to_owned(),
-                Some("add primary_region = \"…\", where the writable database is, to fly.toml and deploy"),
-            );
-        }
         let answered = || facts.nodes.iter().filter(|node| node.unanswered.is_none());
         let configured = grouped(answered().map(|node| {
             let region = node.status.configured_primary.as_deref();
@@ -137,16 +141,23 @@ impl Findings {
             .as_ref()
             .and_then(|toml| toml.primary_region.as_ref());
         if let Some(named) = named.filter(|named| !seen.contains_key(*named)) {
+            // By hand or by a source of its own (`set_primary_region`), since the last deploy.
+            let has_moved = configured.len() == 1 && configured.contains_key(named);
             let regions: Vec<&str> = seen.keys().map(String::as_str).collect();
-            self.add(
-                "primary",
-                Level::Warning,
-                format!(
-                    "fly.toml has primary_region = \"{named}\", the nodes see the primary in {}",
-                    regions.join(", ")
-                ),
-                Some("deploy fly.toml, or correct it"),
-            );
+            let regions = regions.join(", ");
+            if has_moved {
+                let sentence =
+                    format!("the primary was moved from {named}, as fly.toml has it, to {regions}");
+                let cure =
+                    "none is needed; if it is to stay there, change primary_region in fly.toml";
+                self.add("primary", Level::Note, sentence, Some(cure));
+            } else {
+                let sentence = format!(
+                    "fly.toml has primary_region = \"{named}\", the nodes see the primary in {regions}"
+                );
+                let cure = "deploy fly.toml, or correct it";
+                self.add("primary", Level::Warning, sentence, Some(cure));
+            }
         }
         if self.0.len() == before {
             let regions: Vec<&str> = seen.keys().map(String::as_str).collect();
@@ -256,7 +267,9 @@ impl Findings {
         type Contracts<'a> = BTreeMap<[u8; 16], BTreeSet<&'a str>>;
 
         let mut offers: BTreeMap<&(String, u32), Contracts<'_>> = BTreeMap::new();
-        for node in &facts.nodes {
+        // Those that are about to stop make room for others.
+        let staying = || facts.nodes.iter().filter(|node| !node.draining);
+        for node in staying() {
             for (identity, fingerprint) in &node.functions {
                 let contracts = offers.entry(identity).or_default();
                 contracts
@@ -265,11 +278,7 @@ impl Findings {
                     .insert(&node.region);
             }
         }
-        let regions: BTreeSet<&str> = facts
-            .nodes
-            .iter()
-            .map(|node| node.region.as_str())
-            .collect();
+        let regions: BTreeSet<&str> = staying().map(|node| node.region.as_str()).collect();
         for ((name, version), contracts) in offers {
             if contracts.len() > 1 {
                 self.add(

@@ -26,12 +26,13 @@ fn node(id: &str, region: &str) -> NodeFacts {
 fn sound() -> Facts {
     Facts {
         local: Local {
-            has_secret: true,
+            secret: Some(Ok(())),
             app: Some("guestbook".to_owned()),
             primary: Some("syd".to_owned()),
             bind: None,
             ipv6: true,
         },
+        failure: None,
         nodes: vec![node("a", "syd"), node("b", "lax"), node("c", "lax")],
         unmet: Vec::new(),
         toml: Some(FlyToml {
@@ -89,8 +90,13 @@ fn a_sound_cluster_is_said_to_be_well_in_all_respects() {
 fn every_finding_has_its_cause_and_its_cure() {
     use Level::{Note, Problem, Warning};
     one(Problem, "FLY_RPC_SECRET is not set on Fly", |facts| {
-        facts.local.has_secret = false
+        facts.local.secret = None
     });
+    one(
+        Problem,
+        "FLY_RPC_SECRET cannot be used: too short",
+        |facts| facts.local.secret = Some(Err("too short".to_owned())),
+    );
     one(Note, "a second secret", |facts| {
         facts.nodes[0].status.rotating = true
     });
@@ -102,13 +108,31 @@ fn every_finding_has_its_cause_and_its_cure() {
     });
     one(Problem, "has no IPv6", |facts| facts.local.ipv6 = false);
     one(Warning, "nobody was met at 10.0.0.1:7411", |facts| {
-        facts
-            .unmet
-            .push(("10.0.0.1:7411".to_owned(), "timed out".to_owned()));
+        facts.unmet.push(UnmetFacts {
+            address: "10.0.0.1:7411".to_owned(),
+            reason: "timed out".to_owned(),
+            is_passing: false,
+        });
+    });
+    one(Note, "nobody was met at 10.0.0.1:7411", |facts| {
+        facts.unmet.push(UnmetFacts {
+            address: "10.0.0.1:7411".to_owned(),
+            reason: "it is about to stop".to_owned(),
+            is_passing: true,
+        });
     });
     one(Warning, "b says nothing of itself", |facts| {
-        facts.nodes[1].unanswered = Some("too old".to_owned())
+        facts.nodes[1].unanswered = Some(Unanswered::Late)
     });
+    one(
+        Note,
+        "the primary was moved from syd, as fly.toml has it, to lax",
+        |facts| {
+            for node in &mut facts.nodes {
+                node.primary = "lax".to_owned();
+            }
+        },
+    );
     one(Warning, "more are refused", |facts| {
         facts.nodes[1].status.handlers = Some(4_000)
     });
@@ -165,6 +189,30 @@ fn every_finding_has_its_cause_and_its_cure() {
         facts.toml.as_mut().expect("there").autostop = true
     });
     one(Note, "no fly.toml lies here", |facts| facts.toml = None);
+}
+
+#[test]
+fn where_no_cluster_can_be_looked_at_that_is_said_and_what_may_be_why() {
+    let facts = Facts {
+        failure: Some("no node answers".to_owned()),
+        local: Local {
+            primary: None,
+            ..sound().local
+        },
+        ..Facts::default()
+    };
+    let findings = check(&facts);
+    let problems = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Problem);
+    let said: Vec<&str> = problems.map(|finding| finding.sentence.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "no node answers",
+            "PRIMARY_REGION is not set on Fly: a node does not start without it"
+        ]
+    );
 }
 
 #[test]
