@@ -50,6 +50,12 @@ impl Known {
         self.latest >= entry
     }
 
+    /// False if an entry that is said to have been written by then was not: anybody can ask for a page with any
+    /// number.
+    pub(crate) fn may_have(&self, entry: i64, by: Instant) -> bool {
+        entry > 0 && (self.has(entry) || self.as_of.is_none_or(|as_of| as_of < by))
+    }
+
     /// Adds what the primary answered to the question that was asked at this time, after this id.
     fn learn(&mut self, news: News, after: i64, asked: Instant) {
         if news.latest < after {
@@ -79,6 +85,8 @@ pub(crate) struct LocalCopy {
     known: Arc<RwLock<Known>>,
     /// Held by whoever asks for all; when the last question was asked that nobody answered.
     asking: Arc<Mutex<Option<Instant>>>,
+    /// Held by whoever asks for those who have just written.
+    catching_up: Arc<Mutex<()>>,
 }
 
 impl LocalCopy {
@@ -91,12 +99,24 @@ impl LocalCopy {
 
     /// What a page shows to who has just written this entry: the same, with the entry.
     pub(crate) async fn read_with(&self, entry: i64) -> Known {
-        if !self.known().has(entry)
+        let _gone_on_without = timeout(CATCH_UP, self.catch_up(entry)).await;
+        self.known()
+    }
+
+    async fn catch_up(&self, entry: i64) {
+        let came = Instant::now();
+        if self.known().has(entry) {
+            return;
+        }
+        let _asking = self.catching_up.lock().await;
+        let known = self.known();
+        // Somebody's question that was asked since then has the answer.
+        if known.may_have(entry, came)
+            && !known.has(entry)
             && let Err(error) = self.ask(CATCH_UP).await
         {
-            tracing::warn!("entry {entry} is written and cannot be read yet: {error}");
+            tracing::warn!("entry {entry} is said to be written and cannot be read yet: {error}");
         }
-        self.known()
     }
 
     async fn freshen(&self) {
@@ -179,6 +199,18 @@ mod tests {
             assert_eq!((known.total, known.as_of), (8, Some(second)));
             assert!(known.has(8) && !known.has(9));
         }
+    }
+
+    #[test]
+    fn an_entry_that_was_not_in_the_book_when_somebody_claims_to_have_written_it_is_denied() {
+        let came = Instant::now();
+        let mut known = Known::default();
+        assert!(known.may_have(7, came), "nothing is known");
+        known.learn(news([5], 5), 0, came - Duration::from_millis(1));
+        assert!(known.may_have(7, came), "it may have come after that look");
+        known.learn(news([], 5), 5, came);
+        assert!(known.may_have(5, came) && !known.may_have(7, came));
+        assert!(!known.may_have(0, came) && !known.may_have(-5, came));
     }
 
     #[test]

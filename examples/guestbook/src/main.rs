@@ -53,10 +53,11 @@ async fn run() -> anyhow::Result<()> {
 
     let store = Store::new(settings.database);
     let settings = Node::from_env()?.state(store.clone());
-    let node = settings.drain_timeout(DRAIN).start().await?;
-    if node.is_primary() {
+    if fly_rpc::is_primary() {
+        // Before others call it.
         store.open()?;
     }
+    let node = settings.drain_timeout(DRAIN).start().await?;
 
     println!(
         "guestbook in {}: http://{}/, counted on http://{}/metrics",

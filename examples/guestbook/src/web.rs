@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::{
     copy::LocalCopy,
-    entries::{DatabaseError, Draft, SignError},
+    entries::{Draft, SignError},
     functions::sign_on_primary,
     metrics,
     page::{self, Notice, View},
@@ -49,11 +49,13 @@ struct Visit {
 }
 
 async fn read(State(site): State<Site>, Query(visit): Query<Visit>) -> Response {
+    let came = Instant::now();
     let known = match visit.wrote {
         Some(entry) => site.copy.read_with(entry).await,
         None => site.copy.read().await,
     };
-    let notice = visit.wrote.map(|entry| Notice::Written {
+    let written = visit.wrote.filter(|entry| known.may_have(*entry, came));
+    let notice = written.map(|entry| Notice::Written {
         entry,
         is_here: known.has(entry),
     });
@@ -112,12 +114,8 @@ impl Refusal {
         let (status, may_be_written) = match error {
             CallError::App(SignError::Invalid(_)) => (StatusCode::UNPROCESSABLE_ENTITY, false),
             CallError::App(SignError::OtherWords { .. }) => (StatusCode::CONFLICT, false),
-            CallError::App(SignError::Database(DatabaseError::Closed(_))) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, false)
-            }
-            CallError::App(SignError::Database(DatabaseError::Refused(_))) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, true)
-            }
+            // The call may be a second attempt, made because the first one's process was killed.
+            CallError::App(SignError::Database(_)) => (StatusCode::INTERNAL_SERVER_ERROR, true),
             // The heart of it: a call that failed says whether the function ran.
             CallError::Rpc(error) => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -5,7 +5,7 @@ use super::{
         Asserting,
         compare::compare,
         file::Entry,
-        functions, record,
+        record,
         record::Function,
         report::Refusal,
         verdict::{Fault, News},
@@ -410,16 +410,4 @@ fn all_that_is_wrong_is_said_at_once() {
     );
     assert!(matches!(desk.run(&changed), Err(Refusal::Faults { faults, .. }) if faults.len() == 2));
     desk.run(&functions).expect("as recorded");
-}
-
-#[test]
-fn the_functions_of_this_program_are_those_that_a_node_serves() {
-    // The unit tests link functions of their own, if any; the same names and contracts, sorted.
-    let functions = functions().expect("they can be served");
-    assert!(functions.is_sorted_by_key(|function| (function.name.clone(), function.version)));
-    assert!(
-        functions
-            .iter()
-            .all(|function| function.contract[0].starts_with(&function.identity()))
-    );
 }
