@@ -34,7 +34,7 @@ use crate::{
     lock::write,
     pulse::Pulse,
     quic::{self, FIRST_LANES},
-    reactor::Reactor,
+    reactor::{Reactor, attention},
     service::Service,
     tally::Tally,
     tie_break::Standing,
@@ -378,12 +378,8 @@ impl Link {
                 let most = quic::streams(self.limits.lanes);
                 self.connection.set_max_concurrent_bi_streams(most);
             }
-            tokio::spawn(serve_lane(
-                Arc::clone(self),
-                Arc::clone(service),
-                send,
-                recv,
-            ));
+            let serving = serve_lane(Arc::clone(self), Arc::clone(service), send, recv);
+            tokio::spawn(attention::attentive(serving));
         }
     }
 

@@ -8,6 +8,8 @@
 //! own, and so do handlers that wait. A runtime of one thread polls one thing at a time anyway: there
 //! each gets its task.
 
+pub(crate) mod attention;
+
 use std::{
     cell::RefCell, fmt, future::Future, io, mem, net::UdpSocket, panic::AssertUnwindSafe, pin::Pin,
     sync::Arc, time::Instant,
@@ -44,7 +46,7 @@ impl Reactor {
             return Self(Kind::Thread(runtime.clone()));
         }
         let (work, more) = mpsc::unbounded_channel();
-        runtime.spawn(react(more));
+        runtime.spawn(attention::noting(react(more)));
         Self(Kind::Task(work))
     }
 

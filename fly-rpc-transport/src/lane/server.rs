@@ -35,6 +35,7 @@ use crate::{
     close::CloseCode,
     link::Link,
     lock::lock,
+    reactor::attention,
     service::{Served, Service},
     wire::{Assembler, FrameKind, Request, ResponseFrame, Status, decode_call_id},
 };
@@ -63,10 +64,10 @@ pub(crate) async fn serve_lane(
     };
     tokio::select! {
         biased;
-        // Behind the last answer; or because nobody reads them, and then nothing is to be read here
-        // either.
-        () = lane.outbox.write_to(send, link.turns(), Some(&link)) => lane.stop_reading(false),
         () = read => {}
+        // Not before what is there was read, since it wakes the connection's task. It ends behind the last
+        // answer; or because nobody reads them, and then nothing is to be read here either.
+        () = lane.outbox.write_to(send, link.turns(), Some(&link)) => lane.stop_reading(false),
         // A lane that was read to its end would not notice otherwise.
         () = link.closed() => lane.stop_reading(false),
     }
@@ -125,6 +126,9 @@ impl ServedLane {
             match read {
                 Ok(Some(chunk)) => {
                     assembler.push(chunk);
+                    if attention::is_awaited() {
+                        yield_now().await;
+                    }
                     clock = Instant::now();
                 }
                 Ok(None) if assembler.is_at_boundary() => {

@@ -7,7 +7,6 @@ use crate::{
     Catalogue, CloseCode, Endpoint, Hearsay, Hello, Limits, Link, NodeId, Offer, Request, Served,
     Service, Status, View,
     control::{Control, ControlReader, hello_frame},
-    quic,
     wire::Greeting,
 };
 
@@ -24,6 +23,15 @@ fn serving(node: &str, catalogue: &Arc<Catalogue>) -> Hello {
     Hello {
         catalogue: Arc::clone(catalogue),
         ..hello(node)
+    }
+}
+
+/// The hello of one who serves this and only names it.
+fn by_digest(served: &Arc<Catalogue>) -> Greeting {
+    Greeting {
+        known: vec![served.digest()],
+        leaves_out: true,
+        ..serving("b", served).into()
     }
 }
 
@@ -89,11 +97,7 @@ async fn a_catalogue_that_is_named_and_not_known_is_asked_for_before_the_node_is
     let fixture = Fixture::new();
     let (a, _) = fixture.endpoint("a");
     let served = catalogue("upcase");
-    let greeting = Greeting {
-        known: vec![served.digest()],
-        leaves_out: true,
-        ..serving("b", &served).into()
-    };
+    let greeting = by_digest(&served);
     let (_raw, mut send, asking) = answer(&fixture, &a, &greeting).await;
     assert!(asking.asks);
     assert!(a.links().is_empty());
@@ -109,11 +113,7 @@ async fn who_is_asked_for_a_catalogue_and_says_something_else_is_no_peer() {
     let fixture = Fixture::new();
     let (a, _) = fixture.endpoint("a");
     let served = catalogue("upcase");
-    let greeting = Greeting {
-        known: vec![served.digest()],
-        leaves_out: true,
-        ..serving("b", &served).into()
-    };
+    let greeting = by_digest(&served);
     let (raw, mut send, _) = answer(&fixture, &a, &greeting).await;
     let other = Control::Retire.encode();
     send.write_all(&other).await.expect("open");
@@ -177,10 +177,7 @@ async fn of_an_older_build(fixture: &Fixture, listener: quinn::Endpoint) -> Cont
 async fn a_build_without_digests_is_told_the_catalogue_that_was_left_out() {
     let fixture = Fixture::new();
     let served = catalogue("upcase");
-    let config = quic::server(&fixture.identity("b"), &fixture.limits);
-    let listener = quinn::Endpoint::server(config, ([127, 0, 0, 1], 0).into());
-    let listener = listener.expect("a free port");
-    let address = listener.local_addr().expect("bound");
+    let (listener, address) = fixture.listener("b");
     let told = Told::of(&served);
     let a = fixture.endpoint_serving(serving("a", &served), fixture.identity("a"), told);
     let (heard, link) = tokio::join!(

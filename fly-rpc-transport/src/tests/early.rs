@@ -11,7 +11,6 @@ use crate::{
     Catalogue, CloseCode, DialError, Endpoint, Hearsay, Hello, Link, NodeId, Request, Served,
     Service, Status,
     control::{ControlReader, hello_frame},
-    quic,
 };
 
 /// Goes by what it is told of everybody.
@@ -46,10 +45,7 @@ async fn a_call_is_there_before_the_hello_is_answered() {
     let fixture = Fixture::new();
     let theirs = hello("b");
     let a = dialler(&fixture, truth(&theirs));
-    let config = quic::server(&fixture.identity("b"), &fixture.limits);
-    let listener =
-        quinn::Endpoint::server(config, ([127, 0, 0, 1], 0).into()).expect("a free port");
-    let address = listener.local_addr().expect("bound");
+    let (listener, address) = fixture.listener("b");
     let serve = async {
         let incoming = listener.accept().await.expect("dialled");
         let connection = incoming.await.expect("a member");
@@ -180,10 +176,7 @@ async fn who_never_says_hello_leaves_it_unknown_whether_a_call_ran() {
     fixture.limits.hello_timeout = Duration::from_millis(200);
     let theirs = hello("b");
     let a = dialler(&fixture, truth(&theirs));
-    let config = quic::server(&fixture.identity("b"), &fixture.limits);
-    let listener =
-        quinn::Endpoint::server(config, ([127, 0, 0, 1], 0).into()).expect("a free port");
-    let address = listener.local_addr().expect("bound");
+    let (listener, address) = fixture.listener("b");
     let silent = async {
         let incoming = listener.accept().await.expect("dialled");
         let connection = incoming.await.expect("a member");

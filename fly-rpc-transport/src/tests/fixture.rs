@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    net::UdpSocket,
+    net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -75,6 +75,15 @@ impl Fixture {
         let endpoint = Endpoint::start(config, service).expect("started");
         endpoint.accept();
         endpoint
+    }
+
+    /// Where a member listens that speaks raw QUIC.
+    pub(super) fn listener(&self, node: &str) -> (quinn::Endpoint, SocketAddr) {
+        let config = quic::server(&self.identity(node), &self.limits);
+        let listener = quinn::Endpoint::server(config, ([127, 0, 0, 1], 0).into());
+        let listener = listener.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        (listener, address)
     }
 
     /// A member that has shaken hands with `with` and done nothing else.

@@ -80,23 +80,26 @@ async fn a_panic_while_a_lane_is_served_ends_that_lane_alone() {
     call(&pair.back, b"").await.expect("the other way");
 }
 
+/// More than once: which thread serves, and what waits for it then, is a matter of chance.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_function_that_keeps_its_thread_holds_up_no_call_the_other_way() {
-    let Pair {
-        there,
-        back,
-        started,
-        let_go,
-        _ends,
-    } = pair().await;
-    let hog = send(&there, "hog", b"").await;
-    let started = tokio::task::spawn_blocking(move || started.recv());
-    soon(started).await.expect("no panic").expect("it runs");
-    for _ in 0..100 {
-        call(&back, b"").await.expect("served meanwhile");
+    for _ in 0..50 {
+        let Pair {
+            there,
+            back,
+            started,
+            let_go,
+            _ends,
+        } = pair().await;
+        let hog = send(&there, "hog", b"").await;
+        let started = tokio::task::spawn_blocking(move || started.recv());
+        soon(started).await.expect("no panic").expect("it runs");
+        for _ in 0..10 {
+            call(&back, b"").await.expect("served meanwhile");
+        }
+        let_go.send(()).expect("it waits");
+        soon(hog).await.expect("it ends");
     }
-    let_go.send(()).expect("it waits");
-    soon(hog).await.expect("it ends");
 }
 
 fn runtime() -> Runtime {

@@ -135,10 +135,12 @@ impl Joined {
         peers
     }
 
-    /// Waits somewhat longer for nodes that have not answered yet: what is far away, or was lost once.
+    /// Waits until every address was dialled to an end.
     pub(super) async fn settle(&self) {
-        // Who does not answer in that time either is unmet.
-        let _ = timeout(FIRST, self.node.inner().first_dials()).await;
+        let inner = self.node.inner();
+        let longest = inner.limits.handshake_timeout + inner.limits.hello_timeout;
+        // Those that were heard of meanwhile may take longer.
+        let _ = timeout(longest, inner.first_dials()).await;
     }
 
     /// The addresses at which nobody was met.
