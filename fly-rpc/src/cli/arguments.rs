@@ -14,6 +14,7 @@ use super::{duration, failure::Failure};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Arguments {
     pub(super) subcommand: Subcommand,
+    pub(super) json: bool,
     /// The cluster's name, instead of the environment's.
     pub(super) cluster: Option<String>,
     /// How long a call, or an answer of one node, may take.
@@ -86,6 +87,7 @@ struct Found {
     topic: Option<Topic>,
     help: bool,
     version: bool,
+    json: bool,
     watch: bool,
     differing: bool,
     cluster: Option<String>,
@@ -113,8 +115,7 @@ impl Found {
             match argument {
                 Short('h') | Long("help") => found.help = true,
                 Short('V') | Long("version") => found.version = true,
-                // It is looked for before all this (`main`).
-                Short('j') | Long("json") => {}
+                Short('j') | Long("json") => found.json = true,
                 Long("cluster") => found.cluster = Some(parser.value()?.string()?),
                 Long("timeout") => found.timeout = Some(parser.value()?.parse_with(time)?),
                 Short('w') | Long("watch") => found.of(Topic::Nodes, "--watch")?.watch = true,
@@ -201,6 +202,7 @@ impl Found {
         }
         Ok(Arguments {
             subcommand,
+            json: self.json,
             cluster: self.cluster,
             timeout: self.timeout,
         })
@@ -278,6 +280,18 @@ mod tests {
             assert_eq!(arguments.subcommand, Subcommand::Call(expected.clone()));
             assert_eq!(arguments.timeout, Some(Duration::from_secs(2)));
         }
+    }
+
+    #[test]
+    fn json_is_an_option_wherever_it_stands_and_not_behind_the_end_of_options() {
+        for line in [
+            &["--json", "nodes"][..],
+            &["nodes", "--json"],
+            &["nodes", "-wj"],
+        ] {
+            assert!(parse(line).expect("sound").json, "{line:?}");
+        }
+        assert!(!parse(&["call", "f", "--", "--json"]).expect("sound").json);
     }
 
     #[test]

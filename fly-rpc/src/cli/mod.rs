@@ -32,12 +32,13 @@ use self::{
 /// Runs the command with the arguments of this process.
 pub fn main() -> ExitCode {
     let given: Vec<OsString> = env::args_os().skip(1).collect();
-    // Also what cannot be understood is said as programs want it.
-    let screen = Screen::new(given.iter().any(|given| given == "--json" || given == "-j"));
+    // Also what cannot be understood is said as programs want it, as far as that can be seen.
+    let seems_for_programs = given.iter().any(|given| given == "--json" || given == "-j");
     let arguments = match Arguments::parse(given) {
         Ok(arguments) => arguments,
-        Err(failure) => return failure.end(&screen),
+        Err(failure) => return failure.end(&Screen::new(seems_for_programs)),
     };
+    let screen = Screen::new(arguments.json);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
