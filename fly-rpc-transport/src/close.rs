@@ -4,7 +4,7 @@
 //! The code travels, its number says enough for a peer to act; the reason for people stays in the
 //! local log. Strangers get none of them: they are refused by TLS before this protocol begins.
 
-use quinn::VarInt;
+use quinn::{ConnectionError, VarInt};
 
 /// An application error code of a connection or a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +62,16 @@ impl CloseCode {
                 | Self::Impostor
                 | Self::Mistaken
         )
+    }
+
+    /// What the other end closed a connection with, if it did and that says anything to this build.
+    pub(crate) fn of(error: &ConnectionError) -> Option<Self> {
+        match error {
+            ConnectionError::ApplicationClosed(close) => {
+                Self::from_number(close.error_code.into_inner())
+            }
+            _ => None,
+        }
     }
 
     /// The code behind a number, if this build knows it.

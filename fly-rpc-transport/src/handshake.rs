@@ -128,7 +128,7 @@ impl Refusal {
                 Some(source @ ConnectionError::ConnectionClosed(_)) => {
                     DialError::Handshake { address, source }
                 }
-                Some(source) => match code_of(&source) {
+                Some(source) => match CloseCode::of(&source) {
                     Some(code) => DialError::Refused {
                         code,
                         reason: format!("{address} {}", what_the_peer_said(code)),
@@ -144,16 +144,6 @@ impl Refusal {
                 }
             },
         }
-    }
-}
-
-/// What the other end closed the connection with, if that says anything to this build.
-fn code_of(error: &ConnectionError) -> Option<CloseCode> {
-    match error {
-        ConnectionError::ApplicationClosed(close) => {
-            CloseCode::from_number(close.error_code.into_inner())
-        }
-        _ => None,
     }
 }
 

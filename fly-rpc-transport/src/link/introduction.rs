@@ -35,15 +35,13 @@ impl Link {
     pub fn was_turned_away(&self) -> bool {
         !self.is_introduced()
             && match self.connection.close_reason() {
-                Some(ConnectionError::ApplicationClosed(close)) => {
-                    CloseCode::from_number(close.error_code.into_inner())
-                        .is_some_and(CloseCode::comes_before_serving)
-                }
                 // In TLS 1.3 the dialler may speak before its own certificate was judged.
                 Some(ConnectionError::ConnectionClosed(close)) => {
                     TLS_ALERTS.contains(&close.error_code.into())
                 }
-                _ => false,
+                _ => self
+                    .close_code()
+                    .is_some_and(CloseCode::comes_before_serving),
             }
     }
 

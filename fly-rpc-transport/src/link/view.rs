@@ -109,12 +109,7 @@ impl Link {
 
     /// Why the other end closed the connection, if it did and said so.
     pub fn close_code(&self) -> Option<CloseCode> {
-        match self.connection.close_reason()? {
-            ConnectionError::ApplicationClosed(close) => {
-                CloseCode::from_number(close.error_code.into_inner())
-            }
-            _ => None,
-        }
+        CloseCode::of(&self.connection.close_reason()?)
     }
 
     /// True if the connection ended and neither end meant it to.

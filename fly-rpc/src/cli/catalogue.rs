@@ -166,13 +166,7 @@ impl Matrix {
 
     fn block(&self, groups: &[Group], rows: &[&Identity], colour: bool) -> String {
         let mut columns = vec![Column::of("FUNCTION", 24)];
-        columns.extend(groups.iter().map(|_| Column::whole("")));
-        let titles = groups
-            .iter()
-            .map(|group| Cell::new(&group.name, Style::Bold));
-        let titles = [Cell::new("FUNCTION", Style::Bold)]
-            .into_iter()
-            .chain(titles);
+        columns.extend(groups.iter().map(|group| Column::whole(&group.name)));
         let lines = rows.iter().map(|identity| {
             let (name, version) = identity;
             let offers = groups
@@ -187,13 +181,7 @@ impl Matrix {
                 .chain(offers)
                 .collect()
         });
-        let lines: Vec<Vec<Cell>> = [titles.collect()].into_iter().chain(lines).collect();
-        // The titles of the groups are not known when this is built: they are the first row.
-        let table = render(&columns, &lines, colour);
-        table
-            .split_once('\n')
-            .map(|(_, rest)| rest.to_owned())
-            .unwrap_or(table)
+        render(&columns, &lines.collect::<Vec<_>>(), colour)
     }
 
     /// The contracts of a function that has several.

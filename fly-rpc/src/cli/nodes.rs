@@ -196,7 +196,7 @@ pub(super) fn count(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column<'_>; 6] = [
     Column::of("REGION", 8),
     Column::of("NODE", 14),
     Column::whole("STATE"),

@@ -164,7 +164,7 @@ impl Pinged {
     }
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column<'_>; 7] = [
     Column::of("REGION", 6),
     Column::of("NODE", 10),
     Column::numbers("LEAST"),

@@ -58,17 +58,17 @@ impl<T: AsRef<str>> From<T> for Cell {
 
 /// A column: its title, whether it is for numbers, and how narrow it may become.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
-    title: &'static str,
+pub(super) struct Column<'a> {
+    title: &'a str,
     numbers: bool,
     least: usize,
     /// It is its end that tells texts apart.
     tail: bool,
 }
 
-impl Column {
+impl<'a> Column<'a> {
     /// One of texts that are cut, with `…`, if there is no room: to so many letters at least.
-    pub(super) const fn of(title: &'static str, least: usize) -> Self {
+    pub(super) const fn of(title: &'a str, least: usize) -> Self {
         Self {
             title,
             numbers: false,
@@ -78,7 +78,7 @@ impl Column {
     }
 
     /// The same, but it is the beginning that is cut: of images, the end says which.
-    pub(super) const fn tail(title: &'static str, least: usize) -> Self {
+    pub(super) const fn tail(title: &'a str, least: usize) -> Self {
         Self {
             tail: true,
             ..Self::of(title, least)
@@ -86,12 +86,12 @@ impl Column {
     }
 
     /// One of texts that are never cut.
-    pub(super) const fn whole(title: &'static str) -> Self {
+    pub(super) const fn whole(title: &'a str) -> Self {
         Self::of(title, usize::MAX)
     }
 
     /// One of numbers.
-    pub(super) const fn numbers(title: &'static str) -> Self {
+    pub(super) const fn numbers(title: &'a str) -> Self {
         Self {
             title,
             numbers: true,
@@ -102,7 +102,7 @@ impl Column {
 }
 
 /// The table, a line for each row.
-pub(super) fn render(columns: &[Column], rows: &[Vec<Cell>], colour: bool) -> String {
+pub(super) fn render(columns: &[Column<'_>], rows: &[Vec<Cell>], colour: bool) -> String {
     let titles: Vec<Cell> = columns
         .iter()
         .map(|column| Cell::new(column.title, Style::Bold))
@@ -135,7 +135,7 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<Cell>], colour: bool) -> St
 }
 
 /// The width of each column, so that all of them fit, if they can.
-fn widths(columns: &[Column], titles: &[Cell], rows: &[Vec<Cell>]) -> Vec<usize> {
+fn widths(columns: &[Column<'_>], titles: &[Cell], rows: &[Vec<Cell>]) -> Vec<usize> {
     let mut widths = vec![0; columns.len()];
     for row in rows.iter().map(Vec::as_slice).chain([titles]) {
         for (most, cell) in widths.iter_mut().zip(row) {
@@ -242,7 +242,7 @@ const GAP: &str = "  ";
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] = [
+    const COLUMNS: [Column<'_>; 3] = [
         Column::of("NODE", 8),
         Column::numbers("ROUND TRIP"),
         Column::tail("BUILD", 10),

@@ -69,7 +69,7 @@ async fn see(node: &Node, everybody: &str) {
         if connected && seen == others {
             return;
         }
-        sleep(LOOK).await;
+        sleep(LOOK).await; // sleep: a peer's state changes without a word to the application
     }
 }
 

@@ -87,7 +87,7 @@ async fn order(call: CallId) -> Answer {
 #[region_rpc]
 pub(crate) async fn settle(#[state] shop: &Shop, call: CallId, millis: u32) -> Receipt {
     let execution = shop.journal.begin(call, "settle@1");
-    tokio::time::sleep(Duration::from_millis(millis.into())).await;
+    tokio::time::sleep(Duration::from_millis(millis.into())).await; // sleep: it is the work
     execution.end();
     Receipt {
         call,

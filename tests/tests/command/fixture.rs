@@ -118,6 +118,22 @@ impl Shop {
         Ok(())
     }
 
+    /// The command, which says nothing to the test's own terminal.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.process(env!("CARGO_BIN_EXE_command"));
+        if self.secret.is_some() {
+            command.env("FLY_RPC_CLUSTER", &self.cluster);
+        }
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
     /// Runs the command.
     pub(crate) async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ended> {
         self.run_with(arguments, &[], "").await
@@ -130,17 +146,9 @@ impl Shop {
         environment: &[(&str, &str)],
         input: &str,
     ) -> anyhow::Result<Ended> {
-        let mut command = self.process(env!("CARGO_BIN_EXE_command"));
-        if self.secret.is_some() {
-            command.env("FLY_RPC_CLUSTER", &self.cluster);
-        }
-        command.args(arguments).envs(environment.iter().copied());
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.kill_on_drop(true).current_dir(&self.directory);
-        let mut process = command.spawn()?;
+        let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
+        let mut process = command.stdin(Stdio::piped()).spawn()?;
         let mut stdin = process.stdin.take().context("asked for")?;
         stdin.write_all(input.as_bytes()).await?;
         drop(stdin);
@@ -154,13 +162,7 @@ impl Shop {
         arguments: &[&str],
         output: Stdio,
     ) -> anyhow::Result<Ended> {
-        let mut command = self.process(env!("CARGO_BIN_EXE_command"));
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(Stdio::piped());
-        Ended::of(command.kill_on_drop(true).spawn()?).await
+        Ended::of(self.command(arguments).stdout(output).spawn()?).await
     }
 
     /// Runs it until it has written so many lines, then closes the pipe, or interrupts it.
@@ -170,13 +172,7 @@ impl Shop {
         lines: usize,
         interrupt: bool,
     ) -> anyhow::Result<Ended> {
-        let mut command = self.process(env!("CARGO_BIN_EXE_command"));
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut process = command.kill_on_drop(true).spawn()?;
+        let mut process = self.command(arguments).spawn()?;
         let mut out = String::new();
         let mut reader = BufReader::new(process.stdout.take().context("asked for")?).lines();
         for _ in 0..lines {
@@ -193,22 +189,14 @@ impl Shop {
             ..Ended::of(process).await?
         })
     }
-}
 
-impl Shop {
     /// Runs it, and interrupts it once `awaited` has come.
     pub(crate) async fn interrupt(
         &self,
         arguments: &[&str],
         awaited: impl Future<Output = anyhow::Result<()>>,
     ) -> anyhow::Result<Ended> {
-        let mut command = self.process(env!("CARGO_BIN_EXE_command"));
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let process = command.kill_on_drop(true).spawn()?;
+        let process = self.command(arguments).spawn()?;
         awaited.await?;
         interrupt(&process).await?;
         Ended::of(process).await

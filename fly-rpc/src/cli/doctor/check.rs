@@ -82,6 +82,13 @@ pub(super) struct NodeFacts {
     pub(super) functions: BTreeMap<(String, u32), [u8; 16]>,
 }
 
+impl NodeFacts {
+    fn is_on_fly(&self) -> bool {
+        let mut platform = self.status.platform.iter();
+        platform.any(|fact| fact.starts_with("FLY_APP_NAME="))
+    }
+}
+
 /// The worst first.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Findings(Vec::new());

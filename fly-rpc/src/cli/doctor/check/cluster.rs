@@ -75,13 +75,7 @@ impl Findings {
             }
         }
         let development = facts.nodes.iter().filter(|node| node.status.development);
-        let on_fly = development.filter(|node| {
-            node.status
-                .platform
-                .iter()
-                .any(|fact| fact.starts_with("FLY_APP_NAME="))
-        });
-        for node in on_fly {
+        for node in development.filter(|node| node.is_on_fly()) {
             self.add(
                 "secret",
                 Level::Problem,
@@ -206,12 +200,7 @@ impl Findings {
     pub(super) fn draining(&mut self, facts: &Facts) {
         let is_on_fly = facts.local.app.is_some()
             || facts.toml.is_some()
-            || facts.nodes.iter().any(|node| {
-                node.status
-                    .platform
-                    .iter()
-                    .any(|fact| fact.starts_with("FLY_APP_NAME="))
-            });
+            || facts.nodes.iter().any(NodeFacts::is_on_fly);
         if !is_on_fly {
             return;
         }
