@@ -67,6 +67,6 @@ pub use service::{Hearsay, Served, Service};
 pub use socket::Socket;
 pub use tls::ALPN;
 pub use wire::{
-    Catalogue, Hello, Offer, PROTOCOL_VERSIONS, Request, RequestHead, Response, ResponseFrame,
-    Status, View,
+    CallId, Catalogue, Hello, Offer, PROTOCOL_VERSIONS, Request, RequestHead, Response,
+    ResponseFrame, Status, View,
 };

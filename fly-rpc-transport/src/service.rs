@@ -1,7 +1,7 @@
 //! What the layer above does with requests. The transport knows frames and peers; functions are
 //! this trait's side.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -16,6 +16,10 @@ pub trait Service: Send + Sync + 'static {
     /// Looks at one request. Called on the task that reads the lane: it must not block, and what is
     /// to take time goes into the returned future.
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served;
+
+    /// Learns that serving a request, or the first poll of its handler, kept the task that reads the lane
+    /// for a second or more. By default nobody cares.
+    fn kept(&self, _function: &str, _version: u32, _held: Duration) {}
 
     /// Hears what a peer tells of the cluster. Called on the task that reads the connection: it must
     /// not block. By default nobody listens.

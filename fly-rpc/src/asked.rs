@@ -8,7 +8,7 @@ use fly_rpc_transport::Link;
 use tokio::time::Instant;
 
 use crate::{
-    balance::{Effect, Ticket, Verdict, Vitals},
+    balance::{Effect, Moment, Reading, Ticket, Verdict, Vitals},
     error::RpcError,
     node::Inner,
     remote::bond,
@@ -25,35 +25,39 @@ pub(crate) struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// `None` if another call, a moment earlier, was the one that may be made: choose again.
-    pub(crate) fn of(inner: &'a Inner, link: &'a Arc<Link>) -> Option<Self> {
-        let begun = Instant::now();
+    pub(crate) fn of(inner: &'a Inner, link: &'a Arc<Link>, now: Reading) -> Option<Self> {
         // It may have been connected for this call, and be listed nowhere yet.
-        let ticket = inner.bond(link).vitals().ask(inner.moment(begun))?;
+        let ticket = inner.bond(link).vitals().ask(now.moment)?;
         Some(Self {
             inner,
             link,
             ticket,
-            begun,
+            begun: now.at,
             ended: false,
         })
     }
 
     /// The attempt had this outcome.
     pub(crate) fn end<T>(mut self, outcome: &Result<T, RpcError>) {
-        let now = Instant::now();
-        let took = now.saturating_duration_since(self.begun);
-        let latency = self.vitals().latency(self.inner.moment(now));
-        let usual = latency.unwrap_or_default().max(self.link.round_trip());
+        let now = self.inner.read_clock();
+        let took = now.at.saturating_duration_since(self.begun);
+        let usual = || {
+            let latency = self.vitals().latency(now.moment);
+            latency.unwrap_or_default().max(self.link.round_trip())
+        };
         let verdict = Verdict::of(outcome, took, usual);
         let is_known =
             verdict == Verdict::Lost && self.link.is_closed() && !bond(self.link).is_first_loss();
-        self.learn(if is_known { Verdict::Nothing } else { verdict }, took, now);
+        self.learn(
+            if is_known { Verdict::Nothing } else { verdict },
+            took,
+            now.moment,
+        );
     }
 
-    fn learn(&mut self, verdict: Verdict, took: Duration, now: Instant) {
+    fn learn(&mut self, verdict: Verdict, took: Duration, now: Moment) {
         self.ended = true;
         let (inner, node) = (self.inner, self.link.node());
-        let now = inner.moment(now);
         let round_trip = self.link.round_trip();
         match self
             .vitals()
@@ -80,9 +84,9 @@ impl<'a> Asked<'a> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            let now = Instant::now();
-            let took = now.saturating_duration_since(self.begun);
-            self.learn(Verdict::GivenUp, took, now);
+            let now = self.inner.read_clock();
+            let took = now.at.saturating_duration_since(self.begun);
+            self.learn(Verdict::GivenUp, took, now.moment);
         }
     }
 }

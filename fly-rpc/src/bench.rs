@@ -226,10 +226,10 @@ pub fn resolution(
         wait_ready: false,
         has_older: false,
     };
-    call.choose_at_once(&[])?;
+    call.choose_at_once(&[], node.inner().now())?;
     let began = Instant::now();
     for _ in 0..rounds {
-        std::hint::black_box(call.choose_at_once(&[]));
+        std::hint::black_box(call.choose_at_once(&[], node.inner().now()));
     }
     Some(began.elapsed() / rounds.max(1))
 }

@@ -20,7 +20,7 @@ use crate::{
     registry::{Function, Registered, registered_of},
     remote::{Course, Outcome, RemoteCall, bad_target},
     resolve::Wanted,
-    scope::{self, Current},
+    scope,
     target::Target,
     telemetry::Calling,
 };
@@ -85,11 +85,11 @@ trait Invoke<'a, R>: Future<Output = Result<R, RpcError>> + Send {
 
 pin_project! {
     /// Both live in the one allocation of a call.
-    struct Invocation<'a, R, A, F, W> {
-        plan: Option<(Options<'a, R>, A)>,
-        make: F,
-        #[pin]
-        work: Option<W>,
+    #[project = State]
+    enum Invocation<'a, R, A, F, W> {
+        /// `None` only while it is made.
+        Planned { plan: Option<(Options<'a, R>, A)>, make: F },
+        Made { #[pin] work: W },
     }
 }
 
@@ -104,10 +104,9 @@ pub fn call<'a, F: Function>(target: impl Into<Target>, args: F::Args<'a>) -> Ca
         older: None,
     };
     Call {
-        invocation: Box::pin(Invocation {
+        invocation: Box::pin(Invocation::Planned {
             plan: Some((options, args)),
             make: invoke::<F>,
-            work: None,
         }),
     }
 }
@@ -205,14 +204,16 @@ where
 {
     type Output = Result<R, RpcError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some((options, args)) = this.plan.take() {
-            this.work.set(Some((this.make)(options, args)));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Planned { plan, make } = self.as_mut().project()
+            && let Some((options, args)) = plan.take()
+        {
+            let work = make(options, args);
+            self.set(Self::Made { work });
         }
-        match this.work.as_pin_mut() {
-            Some(work) => work.poll(cx),
-            None => unreachable!("it is planned until it is made"),
+        match self.project() {
+            State::Made { work } => work.poll(cx),
+            State::Planned { .. } => unreachable!("it is made when it is first polled"),
         }
     }
 }
@@ -222,60 +223,56 @@ where
     Self: Future<Output = Result<R, RpcError>> + Send,
 {
     fn options(&self) -> Option<&Options<'a, R>> {
-        self.plan.as_ref().map(|(options, _)| options)
+        match self {
+            Self::Planned { plan, .. } => plan.as_ref().map(|(options, _)| options),
+            Self::Made { .. } => None,
+        }
     }
 
     fn options_mut(self: Pin<&mut Self>) -> Option<&mut Options<'a, R>> {
-        self.project().plan.as_mut().map(|(options, _)| options)
+        match self.project() {
+            State::Planned { plan, .. } => plan.as_mut().map(|(options, _)| options),
+            State::Made { .. } => None,
+        }
     }
 }
 
 /// What becomes of a call when it is first polled.
-async fn invoke<'a, F: Function>(
+///
+/// Here and in [`make`] what is not awaited any more ends before something else is awaited, and arguments are
+/// captured: an `async fn` has room for each of them twice. Every call in flight is as large as these two.
+fn invoke<'a, F: Function>(
     mut options: Options<'a, F::Output>,
     args: F::Args<'a>,
-) -> Result<F::Output, RpcError> {
-    let current = match options.node.take() {
-        Some(node) => Some(Current {
-            node,
-            deadline: None,
-        }),
-        None => scope::current(),
-    };
-    let Some(Current { node, .. }) = current else {
-        return Err(RpcError::NotStarted);
-    };
-    let inner = node.inner();
-    let own = options.timeout.or(F::SPEC.timeout);
-    let own = own.unwrap_or(inner.default_timeout);
-    let now = Instant::now();
-    let deadline = deadline::after(now, own, inner.limits.deadline);
-    let deadline = deadline::earlier(
-        deadline::earlier(deadline, scope::inherited_deadline()),
-        options.no_later_than,
-    );
-    let registered = registered_of::<F>();
-    let place = registered.map(|(place, _)| place);
-    let calling = Calling::begin(inner, &F::SPEC, place, &options.target, now);
-    let older = options.older.take();
-    let terms = Terms {
-        target: &options.target,
-        wait_ready: options.wait_ready,
-        has_older: older.is_some(),
-    };
-    let outcome = if deadline <= now {
-        Err(RpcError::Timeout {
-            stage: Stage::FindingNode,
-        })
-    } else {
-        let made = make::<F>(&node, args, registered, terms, deadline, &calling);
-        calling.watch(pin!(made)).await
-    };
-    calling.end(&outcome);
-    match outcome {
-        // A node that has the version and is about to stop is as good as none that has it.
-        Err(error @ (RpcError::FunctionUnavailable { .. } | RpcError::Draining)) => match older {
-            Some(older) => {
+) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
+    async move {
+        let Some(node) = options.node.take().or_else(scope::current_node) else {
+            return Err(RpcError::NotStarted);
+        };
+        let (begun, deadline) = options.times(&node, F::SPEC.timeout);
+        let older = options.older.take();
+        let outcome = {
+            let registered = registered_of::<F>();
+            let place = registered.map(|(place, _)| place);
+            let calling = Calling::begin(node.inner(), &F::SPEC, place, &options.target, begun);
+            let outcome = if deadline <= begun {
+                Err(RpcError::Timeout {
+                    stage: Stage::FindingNode,
+                })
+            } else {
+                let terms = Terms {
+                    target: &options.target,
+                    wait_ready: options.wait_ready,
+                    has_older: older.is_some(),
+                };
+                let made = make::<F>(&node, args, registered, terms, deadline, &calling);
+                calling.watch(pin!(made)).await
+            };
+            calling.end(&outcome);
+            outcome
+        };
+        match older {
+            Some(older) if is_for_older(&outcome) => {
                 older
                     .with(|options| {
                         options.no_later_than = Some(deadline);
@@ -283,9 +280,28 @@ async fn invoke<'a, F: Function>(
                     })
                     .await
             }
-            None => Err(error),
-        },
-        outcome => outcome,
+            _ => outcome,
+        }
+    }
+}
+
+/// True if nobody has the version. A node that has it and is about to stop is as good as none.
+fn is_for_older<R>(outcome: &Result<R, RpcError>) -> bool {
+    matches!(
+        outcome,
+        Err(RpcError::FunctionUnavailable { .. } | RpcError::Draining)
+    )
+}
+
+impl<R> Options<'_, R> {
+    /// When the call begins, which is now, and when it is due; `own` is the function's timeout.
+    fn times(&self, node: &Node, own: Option<Duration>) -> (Instant, Instant) {
+        let inner = node.inner();
+        let timeout = self.timeout.or(own).unwrap_or(inner.default_timeout);
+        let now = Instant::now();
+        let due = deadline::after(now, timeout, inner.limits.deadline);
+        let due = deadline::earlier(due, scope::inherited_deadline());
+        (now, deadline::earlier(due, self.no_later_than))
     }
 }
 
@@ -298,89 +314,91 @@ struct Terms<'a> {
 }
 
 /// Makes the call: here if this is where it should run, elsewhere otherwise.
-async fn make<F: Function>(
+fn make<F: Function>(
     node: &Node,
     args: F::Args<'_>,
     registered: Option<(usize, &'static Registered)>,
     terms: Terms<'_>,
     deadline: Instant,
     calling: &Calling<'_>,
-) -> Result<F::Output, RpcError> {
-    let inner = node.inner();
-    if node.is_stopped() {
-        return Err(RpcError::NotStarted);
-    }
-    if let Some(error) = bad_target(terms.target) {
-        return Err(error);
-    }
-    let mut refused_here = None;
-    let first = terms.target.in_order().first();
-    if first.is_some_and(|first| inner.here().is_target(first))
-        && let Some((place, _)) = registered
-        && let Some(served) = inner.registry.at(place)
-    {
-        match admit_here(node, served, terms.target, deadline) {
-            Ok(scope) => {
-                calling.here();
-                return run_here::<F>(node, scope, args, deadline).await;
-            }
-            Err(error) => refused_here = Some(error),
+) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
+    async move {
+        let inner = node.inner();
+        if node.is_stopped() {
+            return Err(RpcError::NotStarted);
         }
-    }
-    // A function that is not in the registry, or has no contract, can only be one that this node
-    // hides: it cannot be called from here either.
-    let Some((place, function)) = registered else {
-        return Err(RpcError::Encode);
-    };
-    let Ok(contract) = &function.contract else {
-        return Err(RpcError::Encode);
-    };
-    let wanted = Wanted {
-        target: terms.target,
-        name: F::SPEC.name,
-        version: F::SPEC.version,
-        fingerprint: contract.fingerprint().to_bytes(),
-        contract: contract.text(),
-    };
-    let remote = RemoteCall {
-        node,
-        spec: function.spec(),
-        place,
-        wanted,
-        deadline,
-        wait_ready: terms.wait_ready,
-        has_older: terms.has_older,
-    };
-    let arguments = payload::encode::<F>(args)?;
-    // The primary left in this very moment, and may come back.
-    let is_gone = matches!(refused_here, Some(RpcError::WrongRegion { .. }));
-    let mut course = Course::new(refused_here.is_some() && !is_gone);
-    let outcome = loop {
-        match remote.run(&arguments, &mut course, calling).await {
-            Ok(Outcome::Value(value)) => return payload::decode::<F>(&value, node),
-            // A target that the caller named for the case that the first one has nobody; or the primary
-            // came here meanwhile.
-            Ok(Outcome::Here) => {
-                let Some(served) = inner.registry.at(place) else {
-                    return Err(course.verdict(RpcError::Encode));
-                };
-                match admit_here(node, served, terms.target, deadline) {
-                    Ok(scope) => {
-                        calling.here();
-                        let run = run_encoded_here::<F>(node, scope, arguments, deadline);
-                        return Box::pin(run).await.map_err(|error| course.verdict(error));
-                    }
-                    Err(error) => course.refused_here(error),
+        if let Some(error) = bad_target(terms.target) {
+            return Err(error);
+        }
+        let mut refused_here: Option<Box<RpcError>> = None;
+        let first = terms.target.in_order().first();
+        if first.is_some_and(|first| inner.here().is_target(first))
+            && let Some((place, _)) = registered
+            && let Some(served) = inner.registry.at(place)
+        {
+            match admit_here(node, served, terms.target, deadline) {
+                Ok(scope) => {
+                    calling.here();
+                    return run_here::<F>(node, scope, args, deadline).await;
                 }
+                Err(error) => refused_here = Some(Box::new(error)),
             }
-            Err(error) => break error,
         }
-    };
-    match outcome {
-        // Others of the target did not help either: what this node said first is the better reason.
-        RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. } => {
-            Err(refused_here.unwrap_or(outcome))
+        // A function that is not in the registry, or has no contract, can only be one that this node
+        // hides: it cannot be called from here either.
+        let Some((place, function)) = registered else {
+            return Err(RpcError::Encode);
+        };
+        let Ok(contract) = &function.contract else {
+            return Err(RpcError::Encode);
+        };
+        let wanted = Wanted {
+            target: terms.target,
+            name: F::SPEC.name,
+            version: F::SPEC.version,
+            fingerprint: contract.fingerprint().to_bytes(),
+            contract: contract.text(),
+        };
+        let remote = RemoteCall {
+            node,
+            spec: function.spec(),
+            place,
+            wanted,
+            deadline,
+            wait_ready: terms.wait_ready,
+            has_older: terms.has_older,
+        };
+        let arguments = payload::encode::<F>(args)?;
+        // The primary left in this very moment, and may come back.
+        let is_gone = matches!(refused_here.as_deref(), Some(RpcError::WrongRegion { .. }));
+        let mut course = Course::new(refused_here.is_some() && !is_gone);
+        let outcome = loop {
+            match remote.run(&arguments, &mut course, calling).await {
+                Ok(Outcome::Value(value)) => return payload::decode::<F>(&value, node),
+                // A target that the caller named for the case that the first one has nobody; or the primary
+                // came here meanwhile.
+                Ok(Outcome::Here) => {
+                    let Some(served) = inner.registry.at(place) else {
+                        return Err(course.verdict(RpcError::Encode));
+                    };
+                    match admit_here(node, served, terms.target, deadline) {
+                        Ok(scope) => {
+                            calling.here();
+                            let run = run_encoded_here::<F>(node, scope, arguments, deadline);
+                            return Box::pin(run).await.map_err(|error| course.verdict(error));
+                        }
+                        Err(error) => course.refused_here(error),
+                    }
+                }
+                Err(error) => break error,
+            }
+        };
+        match outcome {
+            // Others of the target did not help either: what this node said first is the better reason.
+            RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. } => {
+                Err(refused_here.map_or(outcome, |reason| *reason))
+            }
+            outcome => Err(outcome),
         }
-        outcome => Err(outcome),
     }
 }

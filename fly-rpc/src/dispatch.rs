@@ -6,9 +6,9 @@
 
 use std::{
     future::Future,
-    mem,
     pin::{Pin, pin},
     sync::{Arc, OnceLock, Weak},
+    time::Duration,
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -31,6 +31,7 @@ use crate::{
     registry::{Function, Pin as PinnedTo, Scope, Spec},
     run::{Arguments, RunError, run, until},
     scope::{self, Current},
+    stall,
     telemetry::Serving,
 };
 
@@ -99,6 +100,10 @@ impl Service for Dispatch {
         })
     }
 
+    fn kept(&self, function: &str, version: u32, held: Duration) {
+        stall::warn(function, version, held);
+    }
+
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served {
         let served = match self.node() {
             Some(node) => admit(node, link, request),
@@ -158,7 +163,7 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
         Ok(permits) => permits,
         Err(status) => return Served::Answer(request.respond(status)),
     };
-    let deadline = deadline::after(Instant::now(), request.remaining, limits.deadline);
+    let deadline = deadline::after(request.arrived(), request.remaining, limits.deadline);
     let context = CallContext {
         caller: link.node().clone(),
         caller_region: link.region().clone(),
@@ -248,28 +253,22 @@ pub(crate) fn serve<F: Function>(
         current,
         serving,
         deadline,
-        mut request,
+        request,
         bounds,
     } = admitted;
-    let arguments = mem::take(&mut request.arguments);
+    let (call, arguments) = (request.id(), request.arguments);
     Box::pin(scope::within(current, async move {
-        let function = async {
+        let function = until(deadline, async {
             let arguments = Arguments::Encoded(arguments, bounds.arguments);
             match run::<F>(scope, arguments).await {
-                Ok(value) => encode(request.respond(Status::Ok), value, &F::SPEC, bounds),
-                Err(RunError::Arguments) => request.respond(Status::BadRequest),
-                Err(RunError::Panicked) => request.respond(Status::Panicked),
-                Err(RunError::Interrupted) => request.respond(Status::Interrupted),
-            }
-        };
-        let run = pin!(async {
-            match deadline {
-                Some(deadline) => until(deadline, function).await,
-                None => Some(function.await),
+                Ok(value) => encode(call.respond(Status::Ok), value, &F::SPEC, bounds),
+                Err(RunError::Arguments) => call.respond(Status::BadRequest),
+                Err(RunError::Panicked) => call.respond(Status::Panicked),
+                Err(RunError::Interrupted) => call.respond(Status::Interrupted),
             }
         });
-        let answer = serving.watch(run).await;
-        let answer = answer.unwrap_or_else(|| request.respond(Status::Interrupted));
+        let answer = serving.watch(pin!(function)).await;
+        let answer = answer.unwrap_or_else(|| call.respond(Status::Interrupted));
         serving.end(&answer);
         answer
     }))

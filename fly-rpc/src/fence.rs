@@ -5,9 +5,11 @@ use std::{
     future::Future,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll},
 };
+
+use pin_project_lite::pin_project;
 
 /// Something of the user's panicked. The message stays in this process; it may hold anything.
 pub(crate) struct Panicked(String);
@@ -63,55 +65,62 @@ fn log_drop(panicked: &Panicked) {
 }
 
 /// Runs a future that may panic, in its polls or when it is dropped.
-pub(crate) async fn fenced<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut place = pin!(Some(future));
-    Fence(place.as_mut()).await
+pub(crate) fn fenced<F: Future>(future: F) -> Fence<F> {
+    Fence {
+        future: Some(future),
+    }
 }
 
-/// The future, where it is pinned; `None` once it is torn down.
-struct Fence<'a, F>(Pin<&'a mut Option<F>>);
+pin_project! {
+    /// The future; `None` once it is torn down.
+    pub(crate) struct Fence<F> {
+        #[pin]
+        future: Option<F>,
+    }
 
-impl<F: Future> Future for Fence<'_, F> {
+    impl<F> PinnedDrop for Fence<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.tear_down();
+        }
+    }
+}
+
+impl<F: Future> Future for Fence<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = self.0.as_mut().as_pin_mut() else {
+        let Some(future) = self.as_mut().project().future.as_pin_mut() else {
             return Poll::Pending;
         };
         match fence(|| future.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => {
                 // A panic while the finished future is torn down does not take its value away.
-                self.tear_down();
+                self.as_mut().tear_down();
                 Poll::Ready(Ok(value))
             }
             Err(panicked) => {
-                self.tear_down();
+                self.as_mut().tear_down();
                 Poll::Ready(Err(panicked))
             }
         }
     }
 }
 
-impl<F> Fence<'_, F> {
-    fn tear_down(&mut self) {
-        if self.0.is_some()
-            && let Err(panicked) = fence(|| self.0.set(None))
+impl<F> Fence<F> {
+    fn tear_down(self: Pin<&mut Self>) {
+        let mut future = self.project().future;
+        if future.is_some()
+            && let Err(panicked) = fence(|| future.set(None))
         {
             log_drop(&panicked);
         }
     }
 }
 
-impl<F> Drop for Fence<'_, F> {
-    fn drop(&mut self) {
-        self.tear_down();
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{pin::pin, task::Waker};
 
     use super::*;
 

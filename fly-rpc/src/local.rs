@@ -83,7 +83,11 @@ pub(crate) async fn run_here<F: Function>(
         let outcome = fenced(F::local(&scope, args)).await;
         outcome.map_err(|panicked| log_panic::<F>(&panicked))
     };
-    let outcome = until(deadline, scope::within(current(node, deadline), function)).await;
+    let outcome = until(
+        Some(deadline),
+        scope::within(current(node, deadline), function),
+    )
+    .await;
     conclude::<F>(node, outcome)
 }
 
@@ -113,11 +117,11 @@ async fn run_apart<F: Function>(
         // runtime.
         let function = Heritage::here().around(function);
         let task = node.inner().endpoint.runtime().spawn(function);
-        until(deadline, task)
+        until(Some(deadline), task)
             .await
             .map(|joined| joined.unwrap_or_else(|failed| Err(RunError::of_task(&failed))))
     } else {
-        until(deadline, function).await
+        until(Some(deadline), function).await
     };
     conclude::<F>(node, outcome)
 }

@@ -55,10 +55,10 @@ pub(crate) struct Course {
     /// This node was tried.
     here: bool,
     attempts: u32,
-    /// The error of the last attempt.
-    failure: Option<RpcError>,
+    /// The error of the last attempt. Both are boxed, as every call has room for them and few have any.
+    failure: Option<Box<RpcError>>,
     /// That of an attempt which may have run, and was followed by another.
-    doubt: Option<RpcError>,
+    doubt: Option<Box<RpcError>>,
     backoff: Option<Backoff>,
     pursuit: Pursuit,
     turns: Turns,
@@ -84,7 +84,7 @@ impl Course {
     /// Notes that this node refused the call, which therefore did not run.
     pub(crate) fn refused_here(&mut self, error: RpcError) {
         self.here = true;
-        self.failure = Some(error);
+        self.failure = Some(Box::new(error));
     }
 
     /// Nodes that refused may be asked again.
@@ -98,7 +98,7 @@ impl Course {
     /// one may have.
     pub(crate) fn verdict(&mut self, error: RpcError) -> RpcError {
         if error.executed() == Executed::No {
-            self.doubt.take().unwrap_or(error)
+            self.doubt.take().map_or(error, |doubt| *doubt)
         } else {
             error
         }
@@ -159,11 +159,15 @@ impl RemoteCall<'_> {
             inner.deposit_retry();
         }
         loop {
-            let link = match self.choose_at_once(&course.tried) {
+            let mut now = inner.read_clock();
+            let link = match self.choose_at_once(&course.tried, now.moment) {
                 Some(link) => link,
                 // Boxed, as is all that few calls need: every call would be as large.
                 None => match Box::pin(self.find(course)).await? {
-                    Found::Node(link) => link,
+                    Found::Node(link) => {
+                        now = inner.read_clock();
+                        link
+                    }
                     Found::Here => return Ok(Outcome::Here),
                     Found::StartOver => {
                         course.begin_anew();
@@ -172,21 +176,24 @@ impl RemoteCall<'_> {
                 },
             };
             // Somebody else is about to see whether it is back.
-            let Some(asked) = Asked::of(inner, &link) else {
+            let Some(asked) = Asked::of(inner, &link, now) else {
                 continue;
             };
-            let attempt = calling.attempt(self.spec, &link, arguments.len());
-            let outcome = attempt
-                .watch(pin!(self.attempt(&link, arguments, &attempt)))
-                .await;
-            attempt.end(&outcome);
-            asked.end(&outcome);
-            let error = match outcome {
-                Ok(value) => return Ok(Outcome::Value(value)),
-                Err(error) => error,
+            // The outcome ends with this block, or every call would have room for it beside the attempt.
+            let error = {
+                let attempt = calling.attempt(self.spec, &link, arguments.len());
+                let outcome = attempt
+                    .watch(pin!(self.attempt(&link, arguments, &attempt, now.at)))
+                    .await;
+                attempt.end(&outcome);
+                asked.end(&outcome);
+                match outcome {
+                    Ok(value) => return Ok(Outcome::Value(value)),
+                    Err(error) => Box::new(error),
+                }
             };
             tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
-            if matches!(error, RpcError::WrongRegion { .. })
+            if matches!(*error, RpcError::WrongRegion { .. })
                 && self.is_for_primary()
                 && Box::pin(
                     course
@@ -200,16 +207,16 @@ impl RemoteCall<'_> {
             }
             // A connection that was gone before it was used costs nobody anything, and a node that
             // drains says so once.
-            let is_free = matches!(error, RpcError::Unreachable { .. } | RpcError::Draining);
+            let is_free = matches!(*error, RpcError::Unreachable { .. } | RpcError::Draining);
             course.attempts += u32::from(!is_free);
             match error.executed() {
-                _ if course.attempts >= inner.limits.attempts => return Err(error),
+                _ if course.attempts >= inner.limits.attempts => return Err(*error),
                 // Nothing ran: whoever else can serve it is asked at once.
                 Executed::No
-                    if !matches!(error, RpcError::Timeout { .. } | RpcError::BadRequest) => {}
+                    if !matches!(*error, RpcError::Timeout { .. } | RpcError::BadRequest) => {}
                 Executed::Unknown
                     if self.spec.idempotent
-                        && !matches!(error, RpcError::Timeout { .. })
+                        && !matches!(*error, RpcError::Timeout { .. })
                         && inner.withdraw_retry() =>
                 {
                     course.doubt = Some(error.clone());
@@ -218,10 +225,10 @@ impl RemoteCall<'_> {
                         .get_or_insert_with(|| Backoff::new(&inner.limits));
                     let pause = sleep(backoff.next_delay(self.chance().fraction()));
                     if Box::pin(timeout_at(self.deadline, pause)).await.is_err() {
-                        return Err(error);
+                        return Err(*error);
                     }
                 }
-                _ => return Err(error),
+                _ => return Err(*error),
             }
             if link.was_turned_away() {
                 // It is dialled once more, as whoever it is.
@@ -241,6 +248,7 @@ impl RemoteCall<'_> {
         link: &Arc<Link>,
         arguments: &Bytes,
         attempt: &Attempt<'_>,
+        mut now: Instant,
     ) -> Result<Bytes, RpcError> {
         if arguments.len() > EARLY && !link.is_introduced() {
             let introduced = Box::pin(timeout_at(self.deadline, link.introduced()));
@@ -249,6 +257,7 @@ impl RemoteCall<'_> {
                     stage: Stage::Connecting,
                 });
             }
+            now = Instant::now();
         }
         let limit = usize::try_from(link.hello().message_size).unwrap_or(usize::MAX);
         if arguments.len() > limit {
@@ -270,7 +279,7 @@ impl RemoteCall<'_> {
         let too_late = || RpcError::Timeout {
             stage: Stage::Queued,
         };
-        let sent = match link.call_now(&head, arguments, answer, self.deadline) {
+        let sent = match link.call_now(&head, arguments, answer, self.deadline, now) {
             Some(sent) => sent,
             // Waits for a lane, or for room on one.
             None => Box::pin(timeout_at(

@@ -2,16 +2,16 @@
 //! there from a local call.
 
 use std::{
-    future::{Future, poll_fn},
-    mem,
-    pin::pin,
+    future::Future,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
+use pin_project_lite::pin_project;
 use tokio::{
     task::JoinError,
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep_until},
 };
 
 use crate::{
@@ -75,16 +75,15 @@ pub(crate) async fn run<F: Function>(
     arguments: Arguments<F>,
 ) -> Result<F::Output, RunError> {
     if F::SPEC.blocking {
-        return run_blocking::<F>(scope, arguments).await;
+        // Boxed, so that the future of every other function is not as large as this one.
+        return Box::pin(run_blocking::<F>(scope, arguments)).await;
     }
     let outcome = match arguments.without_copy() {
         Arguments::Encoded(bytes, bounds) => {
             let decoded = decode::<F>(&bytes, bounds)?;
-            Watched::new(&F::SPEC, pin!(fenced(F::serve(&scope, decoded)))).await
+            Watched::new(&F::SPEC, fenced(F::serve(&scope, decoded))).await
         }
-        Arguments::Values(values) => {
-            Watched::new(&F::SPEC, pin!(fenced(F::serve(&scope, values)))).await
-        }
+        Arguments::Values(values) => Watched::new(&F::SPEC, fenced(F::serve(&scope, values))).await,
     };
     outcome.map_err(|panicked| log_panic::<F>(&panicked))
 }
@@ -138,27 +137,43 @@ fn decode<'a, F: Function>(
     }
 }
 
-/// Runs a function's future until `deadline`; `None` if it is dropped then.
-///
-/// Most functions never wait, so there is no timer before this one does.
-pub(crate) async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => {
-            let mut due = pin!(sleep_until(deadline));
-            // It was polled in this very turn: a second time would undo its yielding to others.
-            let mut polled = true;
-            poll_fn(|cx| {
-                if !mem::take(&mut polled)
-                    && let Poll::Ready(value) = future.as_mut().poll(cx)
-                {
-                    return Poll::Ready(Some(value));
-                }
-                due.as_mut().poll(cx).map(|()| None)
-            })
-            .await
+pin_project! {
+    /// A function's future until its deadline: `None` if that passes, and without one never.
+    ///
+    /// Most functions never wait, so there is no timer before this one does. It is no `async fn`: that would
+    /// have room for the future twice, as its argument and where it is polled.
+    pub(crate) struct Until<F> {
+        deadline: Option<Instant>,
+        due: Option<Pin<Box<Sleep>>>,
+        #[pin]
+        function: F,
+    }
+}
+
+/// Runs `function` until `deadline`.
+pub(crate) fn until<F: Future>(deadline: Option<Instant>, function: F) -> Until<F> {
+    Until {
+        deadline,
+        due: None,
+        function,
+    }
+}
+
+impl<F: Future> Future for Until<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(value) = this.function.poll(cx) {
+            return Poll::Ready(Some(value));
         }
+        let Some(deadline) = *this.deadline else {
+            return Poll::Pending;
+        };
+        let due = this
+            .due
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        due.as_mut().poll(cx).map(|()| None)
     }
 }
 

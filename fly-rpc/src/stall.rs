@@ -2,21 +2,27 @@
 //!
 //! A poll should take microseconds. One that blocks holds up whatever else its thread would do, and
 //! the requests behind it on its lane; the cure is `blocking`, which gives the function a thread of
-//! its own. Two readings of the clock for each poll are what noticing costs.
+//! its own. Two readings of the clock for each poll are what noticing costs, except where the task that
+//! reads a lane polls a function: it measures its requests anyway, and says so (`Service::kept`).
 
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
+use pin_project_lite::pin_project;
+
 use crate::registry::Spec;
 
-/// Watches how long each poll of a function takes.
-pub(crate) struct Watched<F> {
-    function: F,
-    spec: &'static Spec,
+pin_project! {
+    /// Watches how long each poll of a function takes.
+    pub(crate) struct Watched<F> {
+        #[pin]
+        function: F,
+        spec: &'static Spec,
+    }
 }
 
 impl<F> Watched<F> {
@@ -25,24 +31,33 @@ impl<F> Watched<F> {
     }
 }
 
-impl<F: Future + Unpin> Future for Watched<F> {
+impl<F: Future> Future for Watched<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // Nobody else polls with this waker: it is the lane's task.
+        if cx.waker().will_wake(Waker::noop()) {
+            return this.function.poll(cx);
+        }
         let begun = Instant::now();
-        let outcome = Pin::new(&mut self.function).poll(cx);
+        let outcome = this.function.poll(cx);
         let held = begun.elapsed();
-        // Rare enough to need no bound of its own: a thread says it once a second at most.
         if held >= LONG {
-            tracing::warn!(
-                function = self.spec.name,
-                version = self.spec.version,
-                ?held,
-                "a function kept its thread from all others; `blocking` gives it one of its own"
-            );
+            warn(this.spec.name, this.spec.version, held);
         }
         outcome
     }
+}
+
+/// Rare enough to need no bound of its own: a thread says it once a second at most.
+pub(crate) fn warn(function: &str, version: u32, held: Duration) {
+    tracing::warn!(
+        function,
+        version,
+        ?held,
+        "a function kept its thread from all others; `blocking` gives it one of its own"
+    );
 }
 
 /// Ten thousand times what a poll should take.

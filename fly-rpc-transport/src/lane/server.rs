@@ -10,12 +10,14 @@
 use std::{
     collections::BTreeMap,
     future::Future,
+    mem,
     pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -172,9 +174,10 @@ impl ServedLane {
                             self.refuse_half_read(link, frame.body);
                             continue;
                         }
-                        self.request(link, service, frame.body, strain.is_light());
-                        let begun = std::mem::replace(&mut clock, Instant::now());
-                        if strain.took(clock - begun) {
+                        let poll_here = strain.is_light();
+                        let done = self.request(link, service, frame.body, clock, poll_here);
+                        let took = done - mem::replace(&mut clock, done);
+                        if strain.took(took) {
                             // Answers are written by this very task.
                             yield_now().await;
                             clock = Instant::now();
@@ -208,14 +211,34 @@ impl ServedLane {
         }
     }
 
+    /// Serves a request that was read when it `arrived`; says when that was done.
     fn request(
         self: &Arc<Self>,
         link: &Arc<Link>,
         service: &dyn Service,
         body: Bytes,
+        arrived: Instant,
         poll_here: bool,
-    ) {
-        let request = match Request::decode(body) {
+    ) -> Instant {
+        let request = self.read_request(link, body, arrived);
+        let called = request.map(|request| {
+            let called = (request.function_bytes(), request.version);
+            self.serve(link, service, request, poll_here);
+            called
+        });
+        let done = Instant::now();
+        let held = done - arrived;
+        if held >= LONG
+            && let Some((function, version)) = called
+        {
+            service.kept(&String::from_utf8_lossy(&function), version, held);
+        }
+        done
+    }
+
+    /// `None` if it is none that may be served; then it is answered.
+    fn read_request(&self, link: &Link, body: Bytes, arrived: Instant) -> Option<Request> {
+        let mut request = match Request::decode(body) {
             Ok(request) => request,
             Err((call, error)) => {
                 tracing::debug!(peer = %link.node(), %error, "a request cannot be read");
@@ -223,17 +246,28 @@ impl ServedLane {
                 if let Some(call) = call {
                     self.answer(ResponseFrame::new(call, Status::BadRequest));
                 }
-                return;
+                return None;
             }
         };
-        let call = request.call;
         let (size, limit) = (request.arguments.len(), link.limits().message_size);
         if size > limit {
             tracing::debug!(peer = %link.node(), size, limit, "a request is over the limit");
             link.offence("a request over the limit");
-            self.answer(ResponseFrame::new(call, Status::BadRequest));
-            return;
+            self.answer(request.respond(Status::BadRequest));
+            return None;
         }
+        request.arrived = Some(arrived);
+        Some(request)
+    }
+
+    fn serve(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        service: &dyn Service,
+        request: Request,
+        poll_here: bool,
+    ) {
+        let call = request.call;
         match service.serve(link, request) {
             Served::Answer(frame) => self.answer(frame),
             Served::Handler {
@@ -359,6 +393,8 @@ impl Drop for Unread<'_> {
     }
 }
 
+/// Ten thousand times what serving a request here should take.
+const LONG: Duration = Duration::from_secs(1);
 /// Bytes of the shortest request: call, flags, time, name, version and contract (PROTOCOL.md,
 /// *Request*).
 const SHORTEST_REQUEST: usize = 1 + 1 + 1 + 1 + 1 + 16;

@@ -28,28 +28,29 @@ impl Link {
         arguments: &Bytes,
         due: Instant,
     ) -> Result<PendingCall, SendRefused> {
-        match self.call_now(head, arguments, 0, due) {
+        match self.call_now(head, arguments, 0, due, Instant::now()) {
             Some(sent) => sent,
             None => self.call_with_room(head, arguments, 0, due).await,
         }
     }
 
     /// Sends a request on a lane that suits its size, that of the answer which is expected (bytes),
-    /// and the distance; `None` if there is none with room. What is left until it is `due` is taken
-    /// right before it is queued.
+    /// and the distance; `None` if there is none with room. The peer is told what is left, `now`, until it
+    /// is `due`.
     pub fn call_now(
         &self,
         head: &RequestHead<'_>,
         arguments: &Bytes,
         answer: usize,
         due: Instant,
+        now: Instant,
     ) -> Option<Result<PendingCall, SendRefused>> {
         if self.in_flight() >= self.limits.pending_calls {
             return Some(Err(SendRefused::Full));
         }
         let size = arguments.len().max(answer);
         match self.lanes.lane_now(size, self.round_trip()) {
-            Ok(lane) => Some(self.call_on(&lane?, head, arguments, due)),
+            Ok(lane) => Some(self.call_on(&lane?, head, arguments, due, now)),
             Err(refused) => Some(Err(refused.into())),
         }
     }
@@ -70,7 +71,7 @@ impl Link {
     ) -> Result<PendingCall, SendRefused> {
         let size = arguments.len().max(answer);
         let lane = self.lanes.lane(size, self.round_trip()).await?;
-        self.call_on(&lane, head, arguments, due)
+        self.call_on(&lane, head, arguments, due, Instant::now())
     }
 
     /// As [`call`](Self::call), but the peer is told that `remaining` is left, whatever is: for
@@ -96,8 +97,9 @@ impl Link {
         head: &RequestHead<'_>,
         arguments: &Bytes,
         due: Instant,
+        now: Instant,
     ) -> Result<PendingCall, SendRefused> {
-        let remaining = due.saturating_duration_since(Instant::now());
+        let remaining = due.saturating_duration_since(now);
         if remaining < LEAST {
             return Err(SendRefused::Late);
         }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use tokio::time::Instant;
 
-use super::{FrameKind, Malformed, Reader, Status, begin_frame, finish_frame, put_varint};
+use super::{
+    FrameKind, Malformed, Reader, Status, begin_frame, finish_frame, head::Head, put_varint,
+};
 
 /// The part of a request that the transport reads and the caller fills in. The arguments follow it.
 #[derive(Clone, Copy, Debug)]
@@ -22,41 +25,30 @@ pub struct RequestHead<'a> {
 }
 
 impl RequestHead<'_> {
-    /// Writes the head of a request frame whose `arguments` bytes will follow; returns where the
-    /// frame starts.
-    pub(crate) fn put(
-        &self,
-        out: &mut BytesMut,
-        call: u64,
-        remaining: Duration,
-        arguments: usize,
-    ) -> usize {
-        let start = begin_frame(out, FrameKind::Request);
-        put_varint(out, call);
+    /// Writes the head of a request frame whose `arguments` bytes will follow.
+    pub(crate) fn put(&self, out: &mut BytesMut, call: u64, remaining: Duration, arguments: usize) {
+        let mut head = Head::<LONGEST_REQUEST>::new(FrameKind::Request);
+        head.varint(call);
         let traced = if self.trace.is_some() { FLAG_TRACE } else { 0 };
         let placed = if self.for_primary {
             FLAG_FOR_PRIMARY
         } else {
             0
         };
-        out.put_u8(traced | placed);
-        put_varint(
-            out,
-            u64::try_from(remaining.as_micros()).unwrap_or(u64::MAX),
-        );
+        head.byte(traced | placed);
+        head.varint(u64::try_from(remaining.as_micros()).unwrap_or(u64::MAX));
         let name = self.function.as_bytes();
-        out.put_u8(
+        head.byte(
             u8::try_from(name.len())
                 .expect("names are at most 128 bytes, checked when they are registered"),
         );
-        out.put_slice(name);
-        put_varint(out, u64::from(self.version));
-        out.put_slice(&self.contract);
+        head.slice(name);
+        head.varint(u64::from(self.version));
+        head.slice(&self.contract);
         if let Some(trace) = &self.trace {
-            out.put_slice(trace);
+            head.slice(trace);
         }
-        finish_frame(out, start, arguments);
-        start
+        head.put(out, arguments);
     }
 }
 
@@ -78,6 +70,19 @@ pub struct Request {
     pub for_primary: bool,
     /// The encoded arguments.
     pub arguments: Bytes,
+    /// When it was read, as far as that is known.
+    pub(crate) arrived: Option<Instant>,
+}
+
+/// Which call of its lane a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallId(u64);
+
+impl CallId {
+    /// Starts the answer to its request.
+    pub fn respond(self, status: Status) -> ResponseFrame {
+        ResponseFrame::new(self.0, status)
+    }
 }
 
 impl Request {
@@ -114,6 +119,7 @@ impl Request {
             trace,
             for_primary: flags & FLAG_FOR_PRIMARY != 0,
             arguments: reader.into_rest(),
+            arrived: None,
         })
     }
 
@@ -122,9 +128,24 @@ impl Request {
         std::str::from_utf8(&self.function).unwrap_or_default()
     }
 
+    /// The name, to be kept.
+    pub(crate) fn function_bytes(&self) -> Bytes {
+        self.function.clone()
+    }
+
+    /// When it was read: what is left of its deadline counts from there.
+    pub fn arrived(&self) -> Instant {
+        self.arrived.unwrap_or_else(Instant::now)
+    }
+
     /// Starts the answer to this request.
     pub fn respond(&self, status: Status) -> ResponseFrame {
-        ResponseFrame::new(self.call, status)
+        self.id().respond(status)
+    }
+
+    /// What its answer has to name.
+    pub fn id(&self) -> CallId {
+        CallId(self.call)
     }
 }
 
@@ -213,10 +234,10 @@ pub(crate) struct ResponseHead {
 
 impl ResponseHead {
     pub(crate) fn put(&self, out: &mut BytesMut) {
-        let start = begin_frame(out, FrameKind::Response);
-        put_varint(out, self.call);
-        out.put_u8(self.status.to_byte());
-        finish_frame(out, start, self.body);
+        let mut head = Head::<LONGEST_RESPONSE>::new(FrameKind::Response);
+        head.varint(self.call);
+        head.byte(self.status.to_byte());
+        head.put(out, self.body);
     }
 }
 
@@ -270,6 +291,11 @@ pub(crate) fn decode_call_id(body: Bytes) -> Result<u64, Malformed> {
     Reader::new(body).varint()
 }
 
+/// Bytes of the longest head of a request: length, kind, call, flags, time, name, version, contract and
+/// trace (PROTOCOL.md, *Request*).
+const LONGEST_REQUEST: usize = 4 + 1 + 10 + 1 + 10 + 1 + 255 + 5 + 16 + TRACE;
+/// Bytes of the longest head of a response: length, kind, call and status.
+const LONGEST_RESPONSE: usize = 4 + 1 + 10 + 1;
 /// Bytes of a W3C trace context: version 1, trace id 16, parent id 8, flags 1.
 const TRACE: usize = 26;
 /// A trace context follows the contract.

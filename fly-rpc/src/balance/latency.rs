@@ -35,6 +35,11 @@ impl Latency {
         Some(known.micros * known.kept(now, decay))
     }
 
+    /// True if the node ever gave one.
+    pub(crate) fn is_known(&self) -> bool {
+        self.packed.load(Ordering::Relaxed) != 0
+    }
+
     /// An answer came after `took`.
     pub(crate) fn observe(&self, took: Duration, now: Moment, decay: Duration) {
         let took = micros(took);

@@ -38,14 +38,18 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     /// What an attempt that took `waited` says of a node whose answers take about `usual`.
-    pub(crate) fn of<T>(outcome: &Result<T, RpcError>, waited: Duration, usual: Duration) -> Self {
+    pub(crate) fn of<T>(
+        outcome: &Result<T, RpcError>,
+        waited: Duration,
+        usual: impl FnOnce() -> Duration,
+    ) -> Self {
         match outcome {
             Ok(_) | Err(RpcError::BadResponse) => Self::Answered,
             Err(RpcError::Panicked { .. } | RpcError::BadRequest) => Self::Lived,
             Err(RpcError::Overloaded) => Self::Refused,
             Err(RpcError::Timeout {
                 stage: Stage::Answer,
-            }) if waited >= usual => Self::Silent,
+            }) if waited >= usual() => Self::Silent,
             Err(RpcError::Timeout {
                 stage: Stage::Answer,
             }) => Self::GivenUp,

@@ -102,12 +102,12 @@ impl Vitals {
         if self.pending.load(Ordering::Relaxed) == 0 {
             return Progress::Fine;
         }
-        let latency = self.latency(now);
         let since = Moment::from_millis(self.progress.load(Ordering::Relaxed));
         let silent = now.since(since);
-        if silent >= STALL && silent >= PATIENCE * latency.unwrap_or_default().max(round_trip) {
+        let latency = || self.latency(now).unwrap_or_default();
+        if silent >= STALL && silent >= PATIENCE * latency().max(round_trip) {
             Progress::Stalled
-        } else if latency.is_none() {
+        } else if !self.latency.is_known() {
             Progress::Unproven
         } else {
             Progress::Fine

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{dials::Dials, platform::Platform, reach::Reach, resources::Resources};
 use crate::{
-    balance::{Bond, Moment, Nearest, Nodes, Resort},
+    balance::{Bond, Moment, Nearest, Nodes, Reading, Resort},
     budget::RetryBudget,
     error::RpcError,
     membership::{Membership, Roster},
@@ -95,18 +95,23 @@ impl Inner {
 
     /// The present moment, for whatever is remembered of nodes.
     pub(crate) fn now(&self) -> Moment {
-        self.moment(Instant::now())
+        self.read_clock().moment
     }
 
-    pub(crate) fn moment(&self, at: Instant) -> Moment {
+    /// The same, with the clock's reading.
+    pub(crate) fn read_clock(&self) -> Reading {
+        let at = Instant::now();
         let elapsed = at.saturating_duration_since(self.began);
-        Moment::from_millis(elapsed.as_millis() as u64)
+        Reading {
+            at,
+            moment: Moment::from_millis(elapsed.as_millis() as u64),
+        }
     }
 
-    /// What holds for a choice that is made now.
-    pub(crate) fn scene(&self, resort: Resort) -> Scene<'_> {
+    /// What holds for a choice that is made then.
+    pub(crate) fn scene(&self, now: Moment, resort: Resort) -> Scene<'_> {
         Scene {
-            now: self.now(),
+            now,
             resort,
             looks: self.endpoint.looks(),
             nearest: &self.nearest,

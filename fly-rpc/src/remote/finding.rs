@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Course, RemoteCall};
 use crate::{
-    balance::Resort,
+    balance::{Moment, Resort},
     error::{RpcError, Stage},
     registry::registered,
     resolve,
@@ -59,7 +59,7 @@ impl RemoteCall<'_> {
                 Ok(Some(link)) => return Ok(Found::Node(link)),
                 Ok(None) => {}
                 Err(error @ RpcError::Timeout { .. }) if patience == self.deadline => {
-                    return Err(course.failure.take().unwrap_or(error));
+                    return Err(course.failure.take().map_or(error, |failure| *failure));
                 }
                 Err(RpcError::Timeout { .. }) => {}
                 Err(error) => unreachable = Some(error),
@@ -73,6 +73,7 @@ impl RemoteCall<'_> {
         let reason = course
             .failure
             .take()
+            .map(|failure| *failure)
             .or_else(|| self.explain(&links))
             .or(unreachable)
             .or_else(|| self.explain_unconnected());
@@ -118,7 +119,7 @@ impl RemoteCall<'_> {
     }
 
     /// A node that is chosen without looking at all of them; `None` says nothing.
-    pub(crate) fn choose_at_once(&self, tried: &[Arc<Link>]) -> Option<Arc<Link>> {
+    pub(crate) fn choose_at_once(&self, tried: &[Arc<Link>], now: Moment) -> Option<Arc<Link>> {
         let inner = self.node.inner();
         let here = inner.here();
         let targets = self.wanted.target.in_order();
@@ -138,7 +139,7 @@ impl RemoteCall<'_> {
                 &links,
                 &self.wanted.at(target),
                 &here,
-                &inner.scene(resort),
+                &inner.scene(now, resort),
                 || self.chance().number(),
             );
             if choice.is_some()
@@ -172,7 +173,7 @@ impl RemoteCall<'_> {
                 |link| is_fresh(link, &course.tried),
                 &self.wanted.at(target),
                 &inner.here(),
-                &inner.scene(resort),
+                &inner.scene(inner.now(), resort),
                 || self.chance().number(),
             );
             chosen.cloned().map(Found::Node)
