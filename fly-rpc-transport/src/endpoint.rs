@@ -224,6 +224,11 @@ impl Endpoint {
         self.inner.peers.current()
     }
 
+    /// What `look` makes of them. It costs less than to take them: nothing is written that threads share.
+    pub fn look_at_links<T>(&self, look: impl FnOnce(&Links) -> T) -> T {
+        self.inner.peers.look(look)
+    }
+
     /// The link to one node.
     pub fn link(&self, node: &NodeId) -> Option<Arc<Link>> {
         self.links().get(node).cloned()

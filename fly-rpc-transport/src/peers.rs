@@ -4,18 +4,13 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, RwLock, Weak, atomic::AtomicUsize},
+    sync::{Arc, Mutex, Weak, atomic::AtomicUsize},
     time::Duration,
 };
 
-use crate::{
-    close::CloseCode,
-    link::Link,
-    links::Links,
-    lock::{lock, read, write},
-    name::NodeId,
-    watch,
-};
+use arc_swap::ArcSwap;
+
+use crate::{close::CloseCode, link::Link, links::Links, lock::lock, name::NodeId, watch};
 
 /// The links of one node, by peer.
 #[derive(Debug)]
@@ -25,7 +20,8 @@ pub(crate) struct Peers {
     serving: Mutex<HashMap<NodeId, Weak<AtomicUsize>>>,
     /// Links from those who only look. They are in nobody's place, whatever id they have.
     observers: Mutex<Vec<Arc<Link>>>,
-    current: RwLock<Arc<Links>>,
+    /// Looked at by every call, and written to by none: they run on all threads.
+    current: ArcSwap<Links>,
     changed: watch::Sender<u64>,
 }
 
@@ -35,7 +31,7 @@ impl Default for Peers {
             table: Mutex::default(),
             serving: Mutex::default(),
             observers: Mutex::default(),
-            current: RwLock::new(Arc::default()),
+            current: ArcSwap::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -44,7 +40,12 @@ impl Default for Peers {
 impl Peers {
     /// The link that calls to each connected peer take, in the order of their ids.
     pub(crate) fn current(&self) -> Arc<Links> {
-        Arc::clone(&read(&self.current))
+        self.current.load_full()
+    }
+
+    /// The same for the time of a look.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Links) -> T) -> T {
+        look(&self.current.load())
     }
 
     /// Counts the changes of any peer's state.
@@ -118,7 +119,7 @@ impl Peers {
             // so that of two refreshes the later one's view stays.
             let current = table.values().filter_map(|links| usable(links));
             let current = Arc::new(current.cloned().collect());
-            std::mem::replace(&mut *write(&self.current), current)
+            self.current.swap(current)
         };
         // If they were many it takes a while, and no call needs to wait for that.
         drop(former);

@@ -1,7 +1,14 @@
 //! What the layer above does with requests. The transport knows frames and peers; functions are
 //! this trait's side.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -70,4 +77,25 @@ impl fmt::Debug for Served {
                 .finish_non_exhaustive(),
         }
     }
+}
+
+/// Wakes nobody: who does not complete at the first poll is polled again by a task of its own.
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// One for all, so that it is known again: two of `Waker::noop` need not be equal.
+static FIRST_POLL: LazyLock<Waker> = LazyLock::new(|| Waker::from(Arc::new(Nobody)));
+
+/// What a handler is polled with by the task that reads the lane.
+pub(crate) fn first_poll() -> Context<'static> {
+    Context::from_waker(&FIRST_POLL)
+}
+
+/// True while a handler is polled by the task that reads the lane, which looks at the time itself
+/// ([`Service::kept`]).
+pub fn is_first_poll(cx: &Context<'_>) -> bool {
+    cx.waker().will_wake(&FIRST_POLL)
 }

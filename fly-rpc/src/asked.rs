@@ -8,9 +8,9 @@ use fly_rpc_transport::Link;
 use tokio::time::Instant;
 
 use crate::{
-    balance::{Effect, Moment, Reading, Ticket, Verdict, Vitals},
+    balance::{Effect, Moment, Ticket, Verdict, Vitals},
     error::RpcError,
-    node::Inner,
+    node::{Inner, Reading},
     remote::bond,
 };
 

@@ -1,5 +1,10 @@
 //! The call: what a stub returns, and what a caller awaits.
 
+#![expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for each argument twice"
+)]
+
 use std::{
     fmt,
     future::Future,
@@ -8,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
@@ -249,24 +255,26 @@ fn invoke<'a, F: Function>(
         let Some(node) = options.node.take().or_else(scope::current_node) else {
             return Err(RpcError::NotStarted);
         };
-        let (begun, deadline) = options.times(&node, F::SPEC.timeout);
+        let begun = Instant::now();
+        let deadline = options.deadline(begun, &node, F::SPEC.timeout);
         let older = options.older.take();
         let outcome = {
             let registered = registered_of::<F>();
             let place = registered.map(|(place, _)| place);
             let calling = Calling::begin(node.inner(), &F::SPEC, place, &options.target, begun);
-            let outcome = if deadline <= begun {
-                Err(RpcError::Timeout {
+            let outcome = match deadline {
+                Some(deadline) => {
+                    let terms = Terms {
+                        target: &options.target,
+                        wait_ready: options.wait_ready,
+                        has_older: older.is_some(),
+                    };
+                    let made = make::<F>(&node, args, registered, terms, deadline, &calling);
+                    calling.watch(pin!(made)).await
+                }
+                None => Err(RpcError::Timeout {
                     stage: Stage::FindingNode,
-                })
-            } else {
-                let terms = Terms {
-                    target: &options.target,
-                    wait_ready: options.wait_ready,
-                    has_older: older.is_some(),
-                };
-                let made = make::<F>(&node, args, registered, terms, deadline, &calling);
-                calling.watch(pin!(made)).await
+                }),
             };
             calling.end(&outcome);
             outcome
@@ -275,7 +283,7 @@ fn invoke<'a, F: Function>(
             Some(older) if is_for_older(&outcome) => {
                 older
                     .with(|options| {
-                        options.no_later_than = Some(deadline);
+                        options.no_later_than = deadline;
                         options.node.get_or_insert(node);
                     })
                     .await
@@ -294,14 +302,14 @@ fn is_for_older<R>(outcome: &Result<R, RpcError>) -> bool {
 }
 
 impl<R> Options<'_, R> {
-    /// When the call begins, which is now, and when it is due; `own` is the function's timeout.
-    fn times(&self, node: &Node, own: Option<Duration>) -> (Instant, Instant) {
+    /// When a call that begins `now` is due; `None` if that has passed. `own` is the function's timeout.
+    fn deadline(&self, now: Instant, node: &Node, own: Option<Duration>) -> Option<Instant> {
         let inner = node.inner();
         let timeout = self.timeout.or(own).unwrap_or(inner.default_timeout);
-        let now = Instant::now();
         let due = deadline::after(now, timeout, inner.limits.deadline);
         let due = deadline::earlier(due, scope::inherited_deadline());
-        (now, deadline::earlier(due, self.no_later_than))
+        let due = deadline::earlier(due, self.no_later_than);
+        (due > now).then_some(due)
     }
 }
 
@@ -371,34 +379,55 @@ fn make<F: Function>(
         let arguments = payload::encode::<F>(args)?;
         // The primary left in this very moment, and may come back.
         let is_gone = matches!(refused_here.as_deref(), Some(RpcError::WrongRegion { .. }));
-        let mut course = Course::new(refused_here.is_some() && !is_gone);
-        let outcome = loop {
-            match remote.run(&arguments, &mut course, calling).await {
-                Ok(Outcome::Value(value)) => return payload::decode::<F>(&value, node),
-                // A target that the caller named for the case that the first one has nobody; or the primary
-                // came here meanwhile.
-                Ok(Outcome::Here) => {
-                    let Some(served) = inner.registry.at(place) else {
-                        return Err(course.verdict(RpcError::Encode));
-                    };
-                    match admit_here(node, served, terms.target, deadline) {
-                        Ok(scope) => {
-                            calling.here();
-                            let run = run_encoded_here::<F>(node, scope, arguments, deadline);
-                            return Box::pin(run).await.map_err(|error| course.verdict(error));
-                        }
-                        Err(error) => course.refused_here(error),
-                    }
-                }
-                Err(error) => break error,
-            }
-        };
+        let course = Course::new(refused_here.is_some() && !is_gone);
+        let outcome = leave::<F>(&remote, arguments, course, calling).await;
         match outcome {
             // Others of the target did not help either: what this node said first is the better reason.
-            RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. } => {
-                Err(refused_here.map_or(outcome, |reason| *reason))
+            Err(RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. }) => {
+                refused_here.map_or(outcome, |reason| Err(*reason))
             }
-            outcome => Err(outcome),
+            outcome => outcome,
         }
     }
+}
+
+/// Makes a call that leaves this process. It may come back, if this node belongs to a target that the caller
+/// named for the case that the first one has nobody; or if the primary comes here meanwhile.
+fn leave<F: Function>(
+    remote: &RemoteCall<'_>,
+    arguments: Bytes,
+    mut course: Course,
+    calling: &Calling<'_>,
+) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
+    async move {
+        loop {
+            match remote.run(&arguments, &mut course, calling).await? {
+                Outcome::Value(value) => return payload::decode::<F>(&value, remote.node),
+                Outcome::Here => {}
+            }
+            let returned = come_back::<F>(remote, &arguments, calling);
+            match Box::pin(returned).await {
+                Ok(outcome) => return outcome.map_err(|error| course.verdict(error)),
+                Err(refused) => course.refused_here(refused),
+            }
+        }
+    }
+}
+
+/// Runs the function here after all.
+///
+/// # Errors
+/// Why this node does not let it in.
+async fn come_back<F: Function>(
+    remote: &RemoteCall<'_>,
+    arguments: &Bytes,
+    calling: &Calling<'_>,
+) -> Result<Result<F::Output, RpcError>, RpcError> {
+    let node = remote.node;
+    let Some(served) = node.inner().registry.at(remote.place) else {
+        return Ok(Err(RpcError::Encode));
+    };
+    let scope = admit_here(node, served, remote.wanted.target, remote.deadline)?;
+    calling.here();
+    Ok(run_encoded_here::<F>(node, scope, arguments.clone(), remote.deadline).await)
 }

@@ -163,7 +163,9 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
         Ok(permits) => permits,
         Err(status) => return Served::Answer(request.respond(status)),
     };
-    let deadline = deadline::after(request.arrived(), request.remaining, limits.deadline);
+    let arrived = request.arrived();
+    let arrived = arrived.map_or_else(Instant::now, Instant::from_std);
+    let deadline = deadline::after(arrived, request.remaining, limits.deadline);
     let context = CallContext {
         caller: link.node().clone(),
         caller_region: link.region().clone(),

@@ -40,6 +40,7 @@ mod run;
 mod scope;
 mod stall;
 mod start_error;
+mod striped;
 mod target;
 mod telemetry;
 

@@ -4,13 +4,23 @@
 //! Nothing here knows the function's types: arguments come encoded and the value leaves encoded, so
 //! that this is compiled once and not once per function.
 
+#![expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for each argument twice"
+)]
+
 mod candidate;
 mod finding;
 #[cfg(any(test, feature = "cli"))]
 pub(crate) mod foreign;
 mod unconnected;
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use bytes::Bytes;
 use fly_rpc_transport::{
@@ -59,7 +69,7 @@ pub(crate) struct Course {
     failure: Option<Box<RpcError>>,
     /// That of an attempt which may have run, and was followed by another.
     doubt: Option<Box<RpcError>>,
-    backoff: Option<Backoff>,
+    backoff: Option<Box<Backoff>>,
     pursuit: Pursuit,
     turns: Turns,
 }
@@ -107,19 +117,24 @@ impl Course {
 
 impl RemoteCall<'_> {
     /// Makes the call, as far as it leaves this process.
-    pub(crate) async fn run(
+    ///
+    /// This and what it consists of are no `async fn`: those have room for each argument twice, and every
+    /// call in flight is as large as all three.
+    pub(crate) fn run(
         &self,
         arguments: &Bytes,
         course: &mut Course,
         calling: &Calling<'_>,
-    ) -> Result<Outcome, RpcError> {
-        let _counted = self.node.inner().count_own_call();
-        loop {
-            course.turns.begin(&self.node.inner().primary);
-            let outcome = self.attempts(arguments, course, calling).await;
-            match outcome {
-                Err(error) if self.may_begin_anew(&error, course) => course.begin_anew(),
-                outcome => return outcome.map_err(|error| course.verdict(error)),
+    ) -> impl Future<Output = Result<Outcome, RpcError>> + Send {
+        async move {
+            let _counted = self.node.inner().count_own_call();
+            loop {
+                course.turns.begin(&self.node.inner().primary);
+                let outcome = self.attempts(arguments, course, calling).await;
+                match outcome {
+                    Err(error) if self.may_begin_anew(&error, course) => course.begin_anew(),
+                    outcome => return outcome.map_err(|error| course.verdict(error)),
+                }
             }
         }
     }
@@ -142,100 +157,103 @@ impl RemoteCall<'_> {
     }
 
     /// Asks one node after another.
-    async fn attempts(
+    fn attempts(
         &self,
         arguments: &Bytes,
         course: &mut Course,
         calling: &Calling<'_>,
-    ) -> Result<Outcome, RpcError> {
-        let inner = self.node.inner();
-        if arguments.len() > inner.limits.message_size {
-            return Err(RpcError::TooLarge {
-                size: arguments.len(),
-                limit: inner.limits.message_size,
-            });
-        }
-        if self.spec.idempotent && course.attempts == 0 {
-            inner.deposit_retry();
-        }
-        loop {
-            let mut now = inner.read_clock();
-            let link = match self.choose_at_once(&course.tried, now.moment) {
-                Some(link) => link,
-                // Boxed, as is all that few calls need: every call would be as large.
-                None => match Box::pin(self.find(course)).await? {
-                    Found::Node(link) => {
-                        now = inner.read_clock();
-                        link
-                    }
-                    Found::Here => return Ok(Outcome::Here),
-                    Found::StartOver => {
-                        course.begin_anew();
-                        continue;
-                    }
-                },
-            };
-            // Somebody else is about to see whether it is back.
-            let Some(asked) = Asked::of(inner, &link, now) else {
-                continue;
-            };
-            // The outcome ends with this block, or every call would have room for it beside the attempt.
-            let error = {
-                let attempt = calling.attempt(self.spec, &link, arguments.len());
-                let outcome = attempt
-                    .watch(pin!(self.attempt(&link, arguments, &attempt, now.at)))
-                    .await;
-                attempt.end(&outcome);
-                asked.end(&outcome);
-                match outcome {
-                    Ok(value) => return Ok(Outcome::Value(value)),
-                    Err(error) => Box::new(error),
-                }
-            };
-            tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
-            if matches!(*error, RpcError::WrongRegion { .. })
-                && self.is_for_primary()
-                && Box::pin(
-                    course
-                        .pursuit
-                        .follows(&inner.primary, &link, &error, self.deadline),
-                )
-                .await
-            {
-                course.begin_anew();
-                continue;
+    ) -> impl Future<Output = Result<Outcome, RpcError>> + Send {
+        async move {
+            let inner = self.node.inner();
+            if arguments.len() > inner.limits.message_size {
+                return Err(RpcError::TooLarge {
+                    size: arguments.len(),
+                    limit: inner.limits.message_size,
+                });
             }
-            // A connection that was gone before it was used costs nobody anything, and a node that
-            // drains says so once.
-            let is_free = matches!(*error, RpcError::Unreachable { .. } | RpcError::Draining);
-            course.attempts += u32::from(!is_free);
-            match error.executed() {
-                _ if course.attempts >= inner.limits.attempts => return Err(*error),
-                // Nothing ran: whoever else can serve it is asked at once.
-                Executed::No
-                    if !matches!(*error, RpcError::Timeout { .. } | RpcError::BadRequest) => {}
-                Executed::Unknown
-                    if self.spec.idempotent
-                        && !matches!(*error, RpcError::Timeout { .. })
-                        && inner.withdraw_retry() =>
+            if self.spec.idempotent && course.attempts == 0 {
+                inner.deposit_retry();
+            }
+            loop {
+                let mut now = inner.read_clock();
+                let link = match self.choose_at_once(&course.tried, now.moment) {
+                    Some(link) => link,
+                    // Boxed, as is all that few calls need: every call would be as large.
+                    None => match Box::pin(self.find(course)).await? {
+                        Found::Node(link) => {
+                            now = inner.read_clock();
+                            link
+                        }
+                        Found::Here => return Ok(Outcome::Here),
+                        Found::StartOver => {
+                            course.begin_anew();
+                            continue;
+                        }
+                    },
+                };
+                // Somebody else is about to see whether it is back.
+                let Some(asked) = Asked::of(inner, &link, now) else {
+                    continue;
+                };
+                // The outcome ends with this block, or every call would have room for it beside the attempt.
+                let error = {
+                    let attempt = calling.attempt(self.spec, &link, arguments.len());
+                    let outcome = attempt
+                        .watch(pin!(self.attempt(&link, arguments, &attempt, now.at)))
+                        .await;
+                    attempt.end(&outcome);
+                    asked.end(&outcome);
+                    match outcome {
+                        Ok(value) => return Ok(Outcome::Value(value)),
+                        Err(error) => Box::new(error),
+                    }
+                };
+                tracing::debug!(function = self.spec.name, version = self.spec.version, peer = %link.node(), %error, "an attempt failed");
+                if matches!(*error, RpcError::WrongRegion { .. })
+                    && self.is_for_primary()
+                    && Box::pin(course.pursuit.follows(
+                        &inner.primary,
+                        &link,
+                        &error,
+                        self.deadline,
+                    ))
+                    .await
                 {
-                    course.doubt = Some(error.clone());
-                    let backoff = course
-                        .backoff
-                        .get_or_insert_with(|| Backoff::new(&inner.limits));
-                    let pause = sleep(backoff.next_delay(self.chance().fraction()));
-                    if Box::pin(timeout_at(self.deadline, pause)).await.is_err() {
-                        return Err(*error);
-                    }
+                    course.begin_anew();
+                    continue;
                 }
-                _ => return Err(*error),
+                // A connection that was gone before it was used costs nobody anything, and a node that
+                // drains says so once.
+                let is_free = matches!(*error, RpcError::Unreachable { .. } | RpcError::Draining);
+                course.attempts += u32::from(!is_free);
+                match error.executed() {
+                    _ if course.attempts >= inner.limits.attempts => return Err(*error),
+                    // Nothing ran: whoever else can serve it is asked at once.
+                    Executed::No
+                        if !matches!(*error, RpcError::Timeout { .. } | RpcError::BadRequest) => {}
+                    Executed::Unknown
+                        if self.spec.idempotent
+                            && !matches!(*error, RpcError::Timeout { .. })
+                            && inner.withdraw_retry() =>
+                    {
+                        course.doubt = Some(error.clone());
+                        let backoff = course
+                            .backoff
+                            .get_or_insert_with(|| Box::new(Backoff::new(&inner.limits)));
+                        let pause = sleep(backoff.next_delay(self.chance().fraction()));
+                        if Box::pin(timeout_at(self.deadline, pause)).await.is_err() {
+                            return Err(*error);
+                        }
+                    }
+                    _ => return Err(*error),
+                }
+                if link.was_turned_away() {
+                    // It is dialled once more, as whoever it is.
+                    course.unreached.retain(|node| node != link.node());
+                }
+                course.tried.push(link);
+                course.failure = Some(error);
             }
-            if link.was_turned_away() {
-                // It is dialled once more, as whoever it is.
-                course.unreached.retain(|node| node != link.node());
-            }
-            course.tried.push(link);
-            course.failure = Some(error);
         }
     }
 
@@ -243,82 +261,88 @@ impl RemoteCall<'_> {
         self.node.inner().endpoint.randomness()
     }
 
-    async fn attempt(
+    fn attempt(
         &self,
         link: &Arc<Link>,
         arguments: &Bytes,
         attempt: &Attempt<'_>,
         mut now: Instant,
-    ) -> Result<Bytes, RpcError> {
-        if arguments.len() > EARLY && !link.is_introduced() {
-            let introduced = Box::pin(timeout_at(self.deadline, link.introduced()));
-            if introduced.await.is_err() {
-                return Err(RpcError::Timeout {
-                    stage: Stage::Connecting,
+    ) -> impl Future<Output = Result<Bytes, RpcError>> + Send {
+        async move {
+            if arguments.len() > EARLY && !link.is_introduced() {
+                let introduced = Box::pin(timeout_at(self.deadline, link.introduced()));
+                if introduced.await.is_err() {
+                    return Err(RpcError::Timeout {
+                        stage: Stage::Connecting,
+                    });
+                }
+                now = Instant::now();
+            }
+            let limit = usize::try_from(link.hello().message_size).unwrap_or(usize::MAX);
+            if arguments.len() > limit {
+                return Err(RpcError::TooLarge {
+                    size: arguments.len(),
+                    limit,
                 });
             }
-            now = Instant::now();
-        }
-        let limit = usize::try_from(link.hello().message_size).unwrap_or(usize::MAX);
-        if arguments.len() > limit {
-            return Err(RpcError::TooLarge {
-                size: arguments.len(),
-                limit,
+            let inner = self.node.inner();
+            let head = RequestHead {
+                function: self.wanted.name,
+                version: self.wanted.version,
+                contract: self.wanted.fingerprint,
+                trace: attempt.trace(),
+                for_primary: inner.means_primary(self.wanted.target, link.node(), link.region()),
+            };
+            let answers = self.node.inner().registry.answers(self.place);
+            let answer = answers.expected();
+            let too_late = || RpcError::Timeout {
+                stage: Stage::Queued,
+            };
+            let sent = poll_fn(|cx| {
+                let waker = Some(cx.waker());
+                Poll::Ready(link.call_now(&head, arguments, answer, self.deadline, now, waker))
             });
-        }
-        let inner = self.node.inner();
-        let head = RequestHead {
-            function: self.wanted.name,
-            version: self.wanted.version,
-            contract: self.wanted.fingerprint,
-            trace: attempt.trace(),
-            for_primary: inner.means_primary(self.wanted.target, link.node(), link.region()),
-        };
-        let answers = self.node.inner().registry.answers(self.place);
-        let answer = answers.expected();
-        let too_late = || RpcError::Timeout {
-            stage: Stage::Queued,
-        };
-        let sent = match link.call_now(&head, arguments, answer, self.deadline, now) {
-            Some(sent) => sent,
-            // Waits for a lane, or for room on one.
-            None => Box::pin(timeout_at(
-                self.deadline,
-                link.call_with_room(&head, arguments, answer, self.deadline),
-            ))
-            .await
-            .map_err(|_elapsed| too_late())?,
-        };
-        let mut pending = match sent {
-            Err(SendRefused::Late) => return Err(too_late()),
-            Err(SendRefused::Full) => return Err(RpcError::Overloaded),
-            Err(SendRefused::Closed) => return Err(self.gone_before_sending(link)),
-            Ok(pending) => pending,
-        };
-        match (&mut pending).await {
-            Ok(response) => {
-                answers.came(response.body.len());
-                self.judge(link, response)
-            }
-            Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),
-            // It left, and nobody looked at it.
-            Err(CallLost::MayHaveLeft) if link.was_turned_away() => {
-                Err(self.gone_before_sending(link))
-            }
-            Err(CallLost::MayHaveLeft) => Err(RpcError::ConnectionLost {
-                node: link.node().clone(),
-            }),
-            Err(CallLost::Due) => match pending.abandon() {
-                // It came in the very moment in which the deadline passed: an answer is worth more
-                // than an error.
-                Abandoned::Answered(response) => self.judge(link, response),
-                Abandoned::NeverLeft => Err(RpcError::Timeout {
-                    stage: Stage::Queued,
+            let sent = match sent.await {
+                Some(sent) => sent,
+                // Waits for a lane, or for room on one.
+                None => Box::pin(timeout_at(
+                    self.deadline,
+                    link.call_with_room(&head, arguments, answer, self.deadline),
+                ))
+                .await
+                .map_err(|_elapsed| too_late())?,
+            };
+            let mut pending = match sent {
+                Err(SendRefused::Late) => return Err(too_late()),
+                Err(SendRefused::Full) => return Err(RpcError::Overloaded),
+                Err(SendRefused::Closed) => return Err(self.gone_before_sending(link)),
+                Ok(pending) => pending,
+            };
+            match (&mut pending).await {
+                Ok(response) => {
+                    answers.came(response.body.len());
+                    self.judge(link, response)
+                }
+                Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),
+                // It left, and nobody looked at it.
+                Err(CallLost::MayHaveLeft) if link.was_turned_away() => {
+                    Err(self.gone_before_sending(link))
+                }
+                Err(CallLost::MayHaveLeft) => Err(RpcError::ConnectionLost {
+                    node: link.node().clone(),
                 }),
-                Abandoned::MayHaveLeft => Err(RpcError::Timeout {
-                    stage: Stage::Answer,
-                }),
-            },
+                Err(CallLost::Due) => match pending.abandon() {
+                    // It came in the very moment in which the deadline passed: an answer is worth more
+                    // than an error.
+                    Abandoned::Answered(response) => self.judge(link, response),
+                    Abandoned::NeverLeft => Err(RpcError::Timeout {
+                        stage: Stage::Queued,
+                    }),
+                    Abandoned::MayHaveLeft => Err(RpcError::Timeout {
+                        stage: Stage::Answer,
+                    }),
+                },
+            }
         }
     }
 

@@ -8,10 +8,11 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
+use fly_rpc_transport::is_first_poll;
 use pin_project_lite::pin_project;
 
 use crate::registry::Spec;
@@ -36,8 +37,7 @@ impl<F: Future> Future for Watched<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // Nobody else polls with this waker: it is the lane's task.
-        if cx.waker().will_wake(Waker::noop()) {
+        if is_first_poll(cx) {
             return this.function.poll(cx);
         }
         let begun = Instant::now();

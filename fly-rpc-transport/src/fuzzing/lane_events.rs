@@ -153,9 +153,13 @@ impl World {
             trace: None,
             for_primary: false,
         };
-        let opened = self
-            .lane
-            .call(&head, &arguments.into(), self.begun + TIMEOUT, TIMEOUT);
+        let opened = self.lane.call(
+            &head,
+            &arguments.into(),
+            self.begun + TIMEOUT,
+            TIMEOUT,
+            None,
+        );
         let is_closed = self.finishing || self.has_ended || self.writer_is_broken;
         match opened {
             Ok(call) => {

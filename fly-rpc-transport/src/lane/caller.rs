@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    iter,
+    iter, mem,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -115,39 +115,51 @@ impl CallerLane {
         lane
     }
 
-    /// Sends a request that is `due` here, and of which the peer is told that `remaining` is left.
+    /// Sends a request that is `due` here, and of which the peer is told that `remaining` is left. If a
+    /// `waker` is given, the task that it wakes is the one that polls next.
     pub(crate) fn call(
         self: &Arc<Self>,
         head: &RequestHead<'_>,
         arguments: &Bytes,
         due: Instant,
         remaining: Duration,
+        waker: Option<&Waker>,
     ) -> Result<PendingCall, NotSent> {
-        let id = lock(&self.calls)
-            .insert(due.into_std())
-            .map_err(|rejected| match rejected {
+        let id = {
+            let mut calls = lock(&self.calls);
+            let id = calls.insert(due.into_std(), waker.cloned());
+            self.count(&calls);
+            id.map_err(|rejected| match rejected {
                 Rejected::Ended => NotSent::Closed,
                 Rejected::Full => NotSent::Full,
-            })?;
+            })?
+        };
         let write = |out: &mut _| {
             head.put(out, id, remaining, arguments.len());
         };
         match self.outbox.push(write, Payload::Kept(arguments)) {
             Ok(position) => {
-                self.in_flight.fetch_add(1, Ordering::Relaxed);
                 self.awaited.enter(due);
                 Ok(PendingCall {
                     lane: Arc::clone(self),
                     id,
                     position,
+                    is_awaited: waker.is_some(),
                     over: false,
                 })
             }
             Err(_closed) => {
-                lock(&self.calls).remove(id);
+                let mut calls = lock(&self.calls);
+                calls.remove(id);
+                self.count(&calls);
                 Err(NotSent::Closed)
             }
         }
+    }
+
+    /// Under the lock of the calls, so that nobody counts from an older number.
+    fn count(&self, calls: &Calls) {
+        self.in_flight.store(calls.len(), Ordering::Relaxed);
     }
 
     /// True if fewer than `limit` bytes are queued before the network.
@@ -293,6 +305,8 @@ pub struct PendingCall {
     lane: Arc<CallerLane>,
     id: u64,
     position: u64,
+    /// True until the first poll, by the task that is woken already.
+    is_awaited: bool,
     over: bool,
 }
 
@@ -329,7 +343,9 @@ impl PendingCall {
         self.leave();
         // Under one lock: a lane that finishes must do so behind the cancel.
         let mut calls = lock(&self.lane.calls);
-        let abandoned = match calls.remove(self.id) {
+        let answer = calls.remove(self.id);
+        self.lane.count(&calls);
+        let abandoned = match answer {
             Some(response) => Abandoned::Answered(response),
             None if self.lane.outbox.void(self.position) => Abandoned::NeverLeft,
             None => {
@@ -345,7 +361,6 @@ impl PendingCall {
 
     fn leave(&mut self) {
         self.over = true;
-        self.lane.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.lane.awaited.leave();
     }
 }
@@ -354,9 +369,13 @@ impl Future for PendingCall {
     type Output = Result<Response, CallLost>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if mem::take(&mut self.is_awaited) {
+            return Poll::Pending;
+        }
         let outcome = {
             let mut calls = lock(&self.lane.calls);
             let outcome = ready!(calls.poll(self.id, cx));
+            self.lane.count(&calls);
             self.lane.finish_if_idle(&calls);
             outcome
         };

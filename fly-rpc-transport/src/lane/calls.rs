@@ -56,8 +56,8 @@ enum State {
 }
 
 impl Calls {
-    /// Adds a call; returns its id.
-    pub(crate) fn insert(&mut self, due: Instant) -> Result<u64, Rejected> {
+    /// Adds a call that `waker` waits for, if somebody does already; returns its id.
+    pub(crate) fn insert(&mut self, due: Instant, waker: Option<Waker>) -> Result<u64, Rejected> {
         if self.ended || self.finishing {
             return Err(Rejected::Ended);
         }
@@ -76,7 +76,7 @@ impl Calls {
         let id = self.started << SLOT_BITS | index as u64;
         self.slots[index] = Slot {
             id,
-            state: State::Waiting { due, waker: None },
+            state: State::Waiting { due, waker },
         };
         Ok(id)
     }
@@ -175,7 +175,12 @@ impl Calls {
 
     /// True once no call is left and none will come.
     pub(crate) fn is_finished(&self) -> bool {
-        self.finishing && self.free.len() == self.slots.len()
+        self.finishing && self.len() == 0
+    }
+
+    /// Calls that are neither answered and taken nor given up.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
     }
 
     fn slot(&mut self, id: u64) -> Option<&mut Slot> {
@@ -219,9 +224,9 @@ mod tests {
     #[test]
     fn a_late_answer_never_reaches_the_call_that_reuses_its_slot() {
         let mut calls = Calls::default();
-        let first = calls.insert(Instant::now()).expect("room");
+        let first = calls.insert(Instant::now(), None).expect("room");
         assert!(calls.remove(first).is_none());
-        let second = calls.insert(Instant::now()).expect("room");
+        let second = calls.insert(Instant::now(), None).expect("room");
         assert_eq!(index(first), index(second));
         calls.answer(first, response("late"));
         assert_eq!(poll(&mut calls, second), Poll::Pending);
@@ -235,7 +240,7 @@ mod tests {
     #[test]
     fn a_second_answer_changes_nothing() {
         let mut calls = Calls::default();
-        let id = calls.insert(Instant::now()).expect("room");
+        let id = calls.insert(Instant::now(), None).expect("room");
         calls.answer(id, response("first"));
         calls.answer(id, response("second"));
         assert_eq!(
@@ -248,8 +253,8 @@ mod tests {
     #[test]
     fn the_end_of_a_lane_reaches_those_who_wait_and_spares_those_who_were_answered() {
         let mut calls = Calls::default();
-        let answered = calls.insert(Instant::now()).expect("room");
-        let waiting = calls.insert(Instant::now()).expect("room");
+        let answered = calls.insert(Instant::now(), None).expect("room");
+        let waiting = calls.insert(Instant::now(), None).expect("room");
         calls.answer(answered, response("in time"));
         calls.end();
         assert_eq!(
@@ -260,14 +265,14 @@ mod tests {
             poll(&mut calls, waiting),
             Poll::Ready(Err(Unanswered::Ended))
         );
-        assert_eq!(calls.insert(Instant::now()), Err(Rejected::Ended));
+        assert_eq!(calls.insert(Instant::now(), None), Err(Rejected::Ended));
     }
 
     #[test]
     fn a_call_that_is_due_wakes_its_caller_once_and_still_takes_an_answer() {
         let mut calls = Calls::default();
         let (now, second) = (Instant::now(), Duration::from_secs(1));
-        let [due, late] = [now, now + second].map(|due| calls.insert(due).expect("room"));
+        let [due, late] = [now, now + second].map(|due| calls.insert(due, None).expect("room"));
         assert_eq!(poll(&mut calls, due), Poll::Pending);
         assert_eq!(poll(&mut calls, late), Poll::Pending);
         let mut wakers = Vec::new();

@@ -101,7 +101,8 @@ impl Outbox {
             queue.segments.push_back(Segment::Payload(payload));
         }
         queue.queued = before + added;
-        self.waiting.fetch_add(added, Ordering::Relaxed);
+        let waiting = self.waiting.load(Ordering::Relaxed) + added;
+        self.waiting.store(waiting, Ordering::Relaxed);
         drop(queue);
         if was_empty {
             self.filled.notify_one();

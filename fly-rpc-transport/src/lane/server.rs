@@ -16,7 +16,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
@@ -38,7 +38,7 @@ use crate::{
     link::Link,
     lock::lock,
     reactor::attention,
-    service::{Served, Service},
+    service::{Served, Service, first_poll},
     wire::{Assembler, FrameKind, Request, ResponseFrame, Status, decode_call_id},
 };
 
@@ -256,7 +256,7 @@ impl ServedLane {
             self.answer(request.respond(Status::BadRequest));
             return None;
         }
-        request.arrived = Some(arrived);
+        request.arrived = Some(arrived.into_std());
         Some(request)
     }
 
@@ -277,8 +277,7 @@ impl ServedLane {
                 if !poll_here {
                     return self.spawn(link, call, future, cancellable);
                 }
-                let waker = std::task::Waker::noop();
-                match future.as_mut().poll(&mut Context::from_waker(waker)) {
+                match future.as_mut().poll(&mut first_poll()) {
                     Poll::Ready(frame) => self.answer(frame),
                     Poll::Pending => self.spawn(link, call, future, cancellable),
                 }

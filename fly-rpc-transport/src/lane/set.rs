@@ -1,10 +1,11 @@
 //! The lanes that this node opened on one connection.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use quinn::Connection;
 use tokio::time::Instant;
 
@@ -33,13 +34,10 @@ pub(crate) struct LaneSet {
     /// The memory of answers that are half-read.
     half_read: Arc<HalfRead>,
     turns: Arc<Turns>,
-    open: Mutex<Open>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    lanes: Vec<Arc<CallerLane>>,
-    finished: bool,
+    /// The open lanes, which every call looks at. Replaced as a whole, under the lock of `finished`.
+    lanes: ArcSwap<Vec<Arc<CallerLane>>>,
+    /// True once no lane is opened any more.
+    finished: Mutex<bool>,
 }
 
 impl LaneSet {
@@ -57,7 +55,8 @@ impl LaneSet {
             limits,
             counters,
             turns: Arc::default(),
-            open: Mutex::default(),
+            lanes: ArcSwap::default(),
+            finished: Mutex::default(),
         }
     }
 
@@ -73,7 +72,7 @@ impl LaneSet {
 
     /// Wakes the callers of calls that are due by `now`; returns when the next one is.
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
-        let lanes = lock(&self.open).lanes.clone();
+        let lanes = self.lanes.load_full();
         lanes.iter().filter_map(|lane| lane.expire(now)).min()
     }
 
@@ -111,17 +110,16 @@ impl LaneSet {
 
     /// Takes no more calls; those in flight are still answered.
     pub(crate) fn finish(&self) {
-        let mut open = lock(&self.open);
-        open.finished = true;
-        for lane in &open.lanes {
+        let mut finished = lock(&self.finished);
+        *finished = true;
+        for lane in self.lanes.load().iter() {
             lane.finish();
         }
     }
 
     /// Waits, after [`finish`](Self::finish), until every answer that can come has come.
     pub(crate) async fn finished(&self) {
-        let lanes = lock(&self.open).lanes.clone();
-        for lane in lanes {
+        for lane in self.lanes.load_full().iter() {
             lane.ended().await;
         }
     }
@@ -131,34 +129,43 @@ impl LaneSet {
         size: usize,
         round_trip: Duration,
     ) -> Result<Option<Arc<CallerLane>>, NotSent> {
-        let mut open = lock(&self.open);
-        if open.finished {
+        let lanes = self.lanes.load();
+        let loads = lanes.iter().map(|lane| lane.load());
+        let taken = match policy::choose(loads, round_trip, size, self.most()) {
+            Choice::Take(index) => lanes.get(index).filter(|lane| !lane.has_ended()),
+            Choice::Open => None,
+        };
+        if taken.is_none() {
+            self.forget_ended()?;
+        }
+        // If the set is finished, so is the lane, and says so.
+        Ok(taken.cloned())
+    }
+
+    /// Room for a lane is made before one is opened.
+    fn forget_ended(&self) -> Result<(), NotSent> {
+        let finished = lock(&self.finished);
+        if *finished {
             return Err(NotSent::Closed);
         }
-        let choice = policy::choose(
-            open.lanes.iter().map(|lane| lane.load()),
-            round_trip,
-            size,
-            self.most(),
-        );
-        match choice {
-            Choice::Take(index) if open.lanes[index].has_ended() => {
-                open.lanes.retain(|lane| !lane.has_ended());
-                Ok(None)
-            }
-            Choice::Take(index) => Ok(Some(Arc::clone(&open.lanes[index]))),
-            Choice::Open => {
-                open.lanes.retain(|lane| !lane.has_ended());
-                Ok(None)
-            }
+        if self.lanes.load().iter().any(|lane| lane.has_ended()) {
+            self.replace(&finished, None);
         }
+        Ok(())
+    }
+
+    /// Leaves out the lanes that have ended, and adds `lane`.
+    fn replace(&self, _finished: &MutexGuard<'_, bool>, lane: Option<Arc<CallerLane>>) {
+        let lanes = self.lanes.load();
+        let living = lanes.iter().filter(|lane| !lane.has_ended()).cloned();
+        self.lanes.store(Arc::new(living.chain(lane).collect()));
     }
 
     /// Pending while there is no lane at all.
     async fn least_loaded(&self) -> Arc<CallerLane> {
         let least = {
-            let open = lock(&self.open);
-            let living = open.lanes.iter().filter(|lane| !lane.has_ended());
+            let lanes = self.lanes.load();
+            let living = lanes.iter().filter(|lane| !lane.has_ended());
             living.min_by_key(|lane| lane.load().in_flight).cloned()
         };
         match least {
@@ -173,8 +180,8 @@ impl LaneSet {
             .open_bi()
             .await
             .map_err(|_| NotSent::Closed)?;
-        let mut open = lock(&self.open);
-        if open.finished {
+        let finished = lock(&self.finished);
+        if *finished {
             return Err(NotSent::Closed);
         }
         let share = self.half_read.share(self.limits.header_size);
@@ -185,7 +192,7 @@ impl LaneSet {
         let awaited = Arc::clone(&self.awaited);
         let turns = Arc::clone(&self.turns);
         let lane = CallerLane::start(&self.reactor, send, recv, answers, turns, awaited, bulk);
-        open.lanes.push(Arc::clone(&lane));
+        self.replace(&finished, Some(Arc::clone(&lane)));
         Ok(lane)
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
+    task::Waker,
     time::Duration,
 };
 
@@ -28,7 +29,7 @@ impl Link {
         arguments: &Bytes,
         due: Instant,
     ) -> Result<PendingCall, SendRefused> {
-        match self.call_now(head, arguments, 0, due, Instant::now()) {
+        match self.call_now(head, arguments, 0, due, Instant::now(), None) {
             Some(sent) => sent,
             None => self.call_with_room(head, arguments, 0, due).await,
         }
@@ -36,7 +37,7 @@ impl Link {
 
     /// Sends a request on a lane that suits its size, that of the answer which is expected (bytes),
     /// and the distance; `None` if there is none with room. The peer is told what is left, `now`, until it
-    /// is `due`.
+    /// is `due`. With a `waker` the call that comes back is not to be polled but by the task that it wakes.
     pub fn call_now(
         &self,
         head: &RequestHead<'_>,
@@ -44,13 +45,14 @@ impl Link {
         answer: usize,
         due: Instant,
         now: Instant,
+        waker: Option<&Waker>,
     ) -> Option<Result<PendingCall, SendRefused>> {
         if self.in_flight() >= self.limits.pending_calls {
             return Some(Err(SendRefused::Full));
         }
         let size = arguments.len().max(answer);
         match self.lanes.lane_now(size, self.round_trip()) {
-            Ok(lane) => Some(self.call_on(&lane?, head, arguments, due, now)),
+            Ok(lane) => Some(self.call_on(&lane?, head, arguments, due, now, waker)),
             Err(refused) => Some(Err(refused.into())),
         }
     }
@@ -71,7 +73,7 @@ impl Link {
     ) -> Result<PendingCall, SendRefused> {
         let size = arguments.len().max(answer);
         let lane = self.lanes.lane(size, self.round_trip()).await?;
-        self.call_on(&lane, head, arguments, due, Instant::now())
+        self.call_on(&lane, head, arguments, due, Instant::now(), None)
     }
 
     /// As [`call`](Self::call), but the peer is told that `remaining` is left, whatever is: for
@@ -88,7 +90,7 @@ impl Link {
         remaining: Duration,
     ) -> Result<PendingCall, SendRefused> {
         let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
-        Ok(lane.call(head, arguments, due, remaining)?)
+        Ok(lane.call(head, arguments, due, remaining, None)?)
     }
 
     fn call_on(
@@ -98,12 +100,13 @@ impl Link {
         arguments: &Bytes,
         due: Instant,
         now: Instant,
+        waker: Option<&Waker>,
     ) -> Result<PendingCall, SendRefused> {
         let remaining = due.saturating_duration_since(now);
         if remaining < LEAST {
             return Err(SendRefused::Late);
         }
-        let pending = lane.call(head, arguments, due, remaining)?;
+        let pending = lane.call(head, arguments, due, remaining, waker)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         Ok(pending)
     }

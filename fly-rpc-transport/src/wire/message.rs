@@ -1,9 +1,8 @@
 //! What lanes carry: requests, responses and cancels (PROTOCOL.md, *Lanes*).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::time::Instant;
 
 use super::{
     FrameKind, Malformed, Reader, Status, begin_frame, finish_frame, head::Head, put_varint,
@@ -133,9 +132,9 @@ impl Request {
         self.function.clone()
     }
 
-    /// When it was read: what is left of its deadline counts from there.
-    pub fn arrived(&self) -> Instant {
-        self.arrived.unwrap_or_else(Instant::now)
+    /// When it was read, if that is known: what is left of its deadline counts from there.
+    pub fn arrived(&self) -> Option<Instant> {
+        self.arrived
     }
 
     /// Starts the answer to this request.

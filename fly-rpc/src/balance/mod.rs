@@ -27,7 +27,7 @@ mod cases;
 pub mod model;
 
 pub(crate) use breaker::{Condition, Ticket};
-pub(crate) use moment::{Moment, Reading};
+pub(crate) use moment::Moment;
 pub(crate) use nearest::Nearest;
 pub(crate) use nodes::{Bond, Nodes};
 pub(crate) use pick::{Grade, Pick, Resort, cost, grade, is_fit, two_of};

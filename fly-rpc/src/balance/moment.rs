@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 /// Milliseconds since the node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
@@ -26,13 +24,6 @@ impl Moment {
     pub(crate) fn after(self, time: Duration) -> Self {
         Self(self.0.saturating_add(millis(time)))
     }
-}
-
-/// One reading of the clock, for all that is done at one time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading {
-    pub(crate) at: Instant,
-    pub(crate) moment: Moment,
 }
 
 /// A duration in whole milliseconds; one that no clock reaches is as long as it can be said.

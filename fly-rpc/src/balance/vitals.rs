@@ -138,7 +138,8 @@ impl Vitals {
         now: Moment,
     ) -> Effect {
         self.pending.fetch_sub(1, Ordering::Relaxed);
-        if verdict.is_sign_of_life() {
+        // Written when it changes, as every call looks at it.
+        if verdict.is_sign_of_life() && self.progress.load(Ordering::Relaxed) != now.millis() {
             self.progress.store(now.millis(), Ordering::Relaxed);
         }
         let settings = &self.settings;

@@ -78,7 +78,7 @@ pub(super) async fn drain(inner: &Arc<Inner>) -> DrainReport {
     let _ = timeout(inner.drain_timeout, finish).await;
     let report = DrainReport {
         cut: running(inner),
-        own_calls: inner.own_calls.load(Ordering::SeqCst),
+        own_calls: inner.own_calls.get(),
     };
     tracing::info!(node = %inner.id, %report, "drain ended");
     report
@@ -86,7 +86,7 @@ pub(super) async fn drain(inner: &Arc<Inner>) -> DrainReport {
 
 /// Waits until no handler runs, and no call of this node's own that was made before the drain.
 async fn idle(inner: &Inner) {
-    while inner.running.load(Ordering::SeqCst) > 0 || inner.own_calls.load(Ordering::SeqCst) > 0 {
+    while inner.running.load(Ordering::SeqCst) > 0 || inner.own_calls.get() > 0 {
         // Handlers end on many paths, dropped ones too; looking is simpler than being told by each,
         // and this happens once in a node's life.
         sleep(LOOK).await;

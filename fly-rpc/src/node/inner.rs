@@ -15,15 +15,15 @@ use tokio::time::Instant;
 
 use super::{dials::Dials, platform::Platform, reach::Reach, resources::Resources};
 use crate::{
-    balance::{Bond, Moment, Nearest, Nodes, Reading, Resort},
+    balance::{Bond, Moment, Nearest, Nodes, Resort},
     budget::RetryBudget,
     error::RpcError,
     membership::{Membership, Roster},
-    permits::Permit,
     primary::Seat,
     registry::{Registry, States, registered},
     resolve::{Here, Scene},
     routes::Routes,
+    striped::{Counted, Striped},
     target::Target,
     telemetry::Meters,
 };
@@ -52,7 +52,7 @@ pub(crate) struct Inner {
     /// Handlers that run now, for whomever.
     pub(crate) running: Arc<AtomicUsize>,
     /// Calls of this node's own that were made before it drained and have not ended.
-    pub(crate) own_calls: Arc<AtomicUsize>,
+    pub(crate) own_calls: Striped,
     pub(crate) endpoint: Endpoint,
     pub(crate) dials: Arc<Dials>,
     /// Who is in the cluster by gossip, if this node takes part in it.
@@ -68,6 +68,13 @@ pub(crate) struct Inner {
     pub(crate) meters: Meters,
     pub(super) nearest: Mutex<Nearest>,
     pub(super) began: Instant,
+}
+
+/// One reading of the clock, for all that is done at one time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) at: Instant,
+    pub(crate) moment: Moment,
 }
 
 impl Inner {
@@ -129,13 +136,23 @@ impl Inner {
     /// and beside them stands where calls may go.
     pub(crate) fn links(&self) -> Arc<Links> {
         let links = self.endpoint.links();
+        self.routes(&links);
+        links
+    }
+
+    /// What `look` makes of them and of where calls may go, which costs less than to take them.
+    pub(crate) fn look_at_links<T>(&self, look: impl FnOnce(&Links, &Routes) -> T) -> T {
+        let look = |links: &Links| look(links, self.routes(links));
+        self.endpoint.look_at_links(look)
+    }
+
+    fn routes<'a>(&self, links: &'a Links) -> &'a Routes {
         links.conclusion(|| {
             for link in links.iter() {
                 self.bond(link);
             }
             Routes::new(registered().len())
-        });
-        links
+        })
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -172,8 +189,8 @@ impl Inner {
 
     /// Counts a call of this node's own, if a drain is to wait for it: what begins after the drain
     /// does not hold it up.
-    pub(crate) fn count_own_call(&self) -> Option<Permit> {
-        (!self.is_draining()).then(|| Permit::count(&self.own_calls))
+    pub(crate) fn count_own_call(&self) -> Option<Counted<'_>> {
+        (!self.is_draining()).then(|| self.own_calls.count())
     }
 
     /// True if a node of `target` is connected and not draining, or this is one.

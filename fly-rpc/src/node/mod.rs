@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 pub use builder::NodeBuilder;
 pub(crate) use dials::Dials;
 pub use drain::{Cut, DrainReport};
-pub(crate) use inner::Inner;
+pub(crate) use inner::{Inner, Reading};
 pub use peer_info::{BreakerState, FunctionInfo, PeerInfo, PeerState};
 pub use stats::NodeStats;
 

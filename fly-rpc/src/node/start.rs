@@ -29,6 +29,7 @@ use crate::{
     remote::EARLY,
     scope,
     start_error::{MissingState, StartError},
+    striped::Striped,
     telemetry::Meters,
 };
 
@@ -102,7 +103,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         registry,
         states: Arc::new(builder.states),
         running: Arc::default(),
-        own_calls: Arc::default(),
+        own_calls: Striped::default(),
         endpoint,
         dials: Arc::new(Dials::new(membership.is_some())),
         membership,

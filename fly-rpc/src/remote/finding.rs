@@ -9,9 +9,7 @@ use super::{Course, RemoteCall};
 use crate::{
     balance::{Moment, Resort},
     error::{RpcError, Stage},
-    registry::registered,
     resolve,
-    routes::Routes,
     target::Target,
 };
 
@@ -127,29 +125,29 @@ impl RemoteCall<'_> {
             [_only] => Resort::Panic,
             _ => Resort::Elsewhere,
         };
-        let links = inner.links();
-        let routes = links.conclusion(|| Routes::new(registered().len()));
-        for (place, target) in targets.iter().enumerate() {
-            // Of the first it is known that it is not this node's turn.
-            if place > 0 && here.is_target(target) {
-                return None;
+        inner.look_at_links(|links, routes| {
+            for (place, target) in targets.iter().enumerate() {
+                // Of the first it is known that it is not this node's turn.
+                if place > 0 && here.is_target(target) {
+                    return None;
+                }
+                let choice = routes.choose(
+                    self.place,
+                    links,
+                    &self.wanted.at(target),
+                    &here,
+                    &inner.scene(now, resort),
+                    || self.chance().number(),
+                );
+                if choice.is_some()
+                    || !routes.has_nobody(self.place, target, &here)
+                    || self.may_be_connected(links, target)
+                {
+                    return choice.filter(|link| is_fresh(link, tried)).cloned();
+                }
             }
-            let choice = routes.choose(
-                self.place,
-                &links,
-                &self.wanted.at(target),
-                &here,
-                &inner.scene(now, resort),
-                || self.chance().number(),
-            );
-            if choice.is_some()
-                || !routes.has_nobody(self.place, target, &here)
-                || self.may_be_connected(&links, target)
-            {
-                return choice.filter(|link| is_fresh(link, tried)).cloned();
-            }
-        }
-        None
+            None
+        })
     }
 
     /// The first target that has somebody to ask, and whom. If all that there are failed too often
