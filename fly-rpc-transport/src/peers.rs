@@ -20,7 +20,7 @@ pub(crate) struct Peers {
     serving: Mutex<HashMap<NodeId, Weak<AtomicUsize>>>,
     /// Links from those who only look. They are in nobody's place, whatever id they have.
     observers: Mutex<Vec<Arc<Link>>>,
-    /// Looked at by every call, and written to by none: they run on all threads.
+    /// Calls run on all threads and look at this, so that a look writes to nothing that they share.
     current: ArcSwap<Links>,
     changed: watch::Sender<u64>,
 }

@@ -5,8 +5,9 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    ptr,
     sync::{Arc, LazyLock},
-    task::{Context, Wake, Waker},
+    task::{Context, Waker},
     time::Duration,
 };
 
@@ -24,8 +25,8 @@ pub trait Service: Send + Sync + 'static {
     /// to take time goes into the returned future.
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served;
 
-    /// Learns that serving a request, or the first poll of its handler, kept the task that reads the lane
-    /// for a second or more. By default nobody cares.
+    /// Learns that a handler kept the task that reads the lane, which polls it first, for a second or more. By
+    /// default nobody cares.
     fn kept(&self, _function: &str, _version: u32, _held: Duration) {}
 
     /// Hears what a peer tells of the cluster. Called on the task that reads the connection: it must
@@ -79,15 +80,9 @@ impl fmt::Debug for Served {
     }
 }
 
-/// Wakes nobody: who does not complete at the first poll is polled again by a task of its own.
-struct Nobody;
-
-impl Wake for Nobody {
-    fn wake(self: Arc<Self>) {}
-}
-
-/// One for all, so that it is known again: two of `Waker::noop` need not be equal.
-static FIRST_POLL: LazyLock<Waker> = LazyLock::new(|| Waker::from(Arc::new(Nobody)));
+/// Wakes nobody: who does not complete at the first poll is polled again by a task of its own. It is known by
+/// its place, since one `Waker::noop` need not be equal to another.
+static FIRST_POLL: LazyLock<Waker> = LazyLock::new(|| Waker::noop().clone());
 
 /// What a handler is polled with by the task that reads the lane.
 pub(crate) fn first_poll() -> Context<'static> {
@@ -97,5 +92,5 @@ pub(crate) fn first_poll() -> Context<'static> {
 /// True while a handler is polled by the task that reads the lane, which looks at the time itself
 /// ([`Service::kept`]).
 pub fn is_first_poll(cx: &Context<'_>) -> bool {
-    cx.waker().will_wake(&FIRST_POLL)
+    ptr::eq(cx.waker(), &*FIRST_POLL)
 }

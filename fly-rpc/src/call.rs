@@ -245,8 +245,8 @@ where
 
 /// What becomes of a call when it is first polled.
 ///
-/// Here and in [`make`] what is not awaited any more ends before something else is awaited, and arguments are
-/// captured: an `async fn` has room for each of them twice. Every call in flight is as large as these two.
+/// Every call in flight is as large as this future and that of [`make`] in it. So their arguments are captured, for
+/// which an `async fn` has room twice, and nothing outlives an `await` that is not needed behind it.
 fn invoke<'a, F: Function>(
     mut options: Options<'a, F::Output>,
     args: F::Args<'a>,

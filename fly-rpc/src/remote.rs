@@ -65,7 +65,8 @@ pub(crate) struct Course {
     /// This node was tried.
     here: bool,
     attempts: u32,
-    /// The error of the last attempt. Both are boxed, as every call has room for them and few have any.
+    /// The error of the last attempt. This is boxed, as is what follows: every call has room for it and few
+    /// have any.
     failure: Option<Box<RpcError>>,
     /// That of an attempt which may have run, and was followed by another.
     doubt: Option<Box<RpcError>>,

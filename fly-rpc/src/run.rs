@@ -4,7 +4,7 @@
 use std::{
     future::Future,
     pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -138,15 +138,16 @@ fn decode<'a, F: Function>(
 }
 
 pin_project! {
-    /// A function's future until its deadline: `None` if that passes, and without one never.
+    /// A function's future, dropped at its deadline, if it has one: that is `None`.
     ///
-    /// Most functions never wait, so there is no timer before this one does. It is no `async fn`: that would
-    /// have room for the future twice, as its argument and where it is polled.
+    /// Most functions never wait, so there is no timer before this one does. It is no `async fn`, which would
+    /// have room for the future twice: as its argument, and where it is polled.
     pub(crate) struct Until<F> {
         deadline: Option<Instant>,
         due: Option<Pin<Box<Sleep>>>,
+        // `None` once it is over.
         #[pin]
-        function: F,
+        function: Option<F>,
     }
 }
 
@@ -155,7 +156,7 @@ pub(crate) fn until<F: Future>(deadline: Option<Instant>, function: F) -> Until<
     Until {
         deadline,
         due: None,
-        function,
+        function: Some(function),
     }
 }
 
@@ -163,8 +164,11 @@ impl<F: Future> Future for Until<F> {
     type Output = Option<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Poll::Ready(value) = this.function.poll(cx) {
+        let mut this = self.project();
+        let Some(function) = this.function.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        if let Poll::Ready(value) = function.poll(cx) {
             return Poll::Ready(Some(value));
         }
         let Some(deadline) = *this.deadline else {
@@ -173,7 +177,10 @@ impl<F: Future> Future for Until<F> {
         let due = this
             .due
             .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        due.as_mut().poll(cx).map(|()| None)
+        ready!(due.as_mut().poll(cx));
+        // Here, where it was polled: what it does when it is dropped belongs to its span and its trace.
+        this.function.set(None);
+        Poll::Ready(None)
     }
 }
 
@@ -195,5 +202,25 @@ fn complete<T>(future: impl Future<Output = T>) -> T {
         Poll::Pending => {
             unreachable!("`blocking` is refused on async functions, and others do not wait")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, sync::Arc};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_that_is_late_is_dropped_where_it_was_polled() {
+        let guard = Arc::new(());
+        let weak = Arc::downgrade(&guard);
+        let mut late = pin!(until(Some(Instant::now()), async move {
+            pending::<()>().await;
+            drop(guard);
+        }));
+        assert_eq!(late.as_mut().await, None);
+        // In the span and the trace of its call, which end with the poll.
+        assert_eq!(weak.strong_count(), 0);
     }
 }

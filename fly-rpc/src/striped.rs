@@ -15,7 +15,7 @@ pub(crate) struct Striped {
 }
 
 /// One more, until it is dropped. It lowers the cell that it raised, so that no cell is ever below
-/// what is counted in it: a sum of 0 means that nobody was counted all the while.
+/// what is counted in it: whoever was counted all the time that a sum took is in it.
 #[derive(Debug)]
 pub(crate) struct Counted<'a>(&'a AtomicUsize);
 

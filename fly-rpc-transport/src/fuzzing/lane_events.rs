@@ -153,17 +153,24 @@ impl World {
             trace: None,
             for_primary: false,
         };
+        // Every other one is listed with its waker.
+        let waiting = (padding % 2 == 1).then(Arc::<Flag>::default);
+        let waker = waiting.clone().map(Waker::from);
         let opened = self.lane.call(
             &head,
             &arguments.into(),
             self.begun + TIMEOUT,
             TIMEOUT,
-            None,
+            waker.as_ref(),
         );
         let is_closed = self.finishing || self.has_ended || self.writer_is_broken;
         match opened {
-            Ok(call) => {
+            Ok(mut call) => {
                 assert!(!is_closed);
+                if let Some(waker) = &waker {
+                    let first = Pin::new(&mut call).poll(&mut Context::from_waker(waker));
+                    assert!(first.is_pending());
+                }
                 self.opened += 1;
                 self.queued.push(Sent::Request(serial));
                 self.live.push(Live {
@@ -171,7 +178,7 @@ impl World {
                     call,
                     has_answer: false,
                     is_due: false,
-                    waiting: None,
+                    waiting,
                 });
             }
             Err(refused) => {

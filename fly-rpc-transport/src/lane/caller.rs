@@ -116,7 +116,7 @@ impl CallerLane {
     }
 
     /// Sends a request that is `due` here, and of which the peer is told that `remaining` is left. If a
-    /// `waker` is given, the task that it wakes is the one that polls next.
+    /// `waker` is given, the first poll must be one with this very waker: it is pending, whatever has come.
     pub(crate) fn call(
         self: &Arc<Self>,
         head: &RequestHead<'_>,
@@ -144,7 +144,7 @@ impl CallerLane {
                     lane: Arc::clone(self),
                     id,
                     position,
-                    is_awaited: waker.is_some(),
+                    has_waker: waker.is_some(),
                     over: false,
                 })
             }
@@ -305,8 +305,8 @@ pub struct PendingCall {
     lane: Arc<CallerLane>,
     id: u64,
     position: u64,
-    /// True until the first poll, by the task that is woken already.
-    is_awaited: bool,
+    /// True until the first poll, if its waker was there before.
+    has_waker: bool,
     over: bool,
 }
 
@@ -369,7 +369,7 @@ impl Future for PendingCall {
     type Output = Result<Response, CallLost>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if mem::take(&mut self.is_awaited) {
+        if mem::take(&mut self.has_waker) {
             return Poll::Pending;
         }
         let outcome = {

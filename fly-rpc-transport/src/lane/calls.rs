@@ -178,7 +178,7 @@ impl Calls {
         self.finishing && self.len() == 0
     }
 
-    /// Calls that are neither answered and taken nor given up.
+    /// Calls that hold a slot.
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

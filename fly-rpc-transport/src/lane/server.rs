@@ -211,7 +211,8 @@ impl ServedLane {
         }
     }
 
-    /// Serves a request that was read when it `arrived`; says when that was done.
+    /// Serves a request; `arrived` is when its turn came, behind those that were read with it. Says when that was
+    /// done.
     fn request(
         self: &Arc<Self>,
         link: &Arc<Link>,
@@ -221,10 +222,10 @@ impl ServedLane {
         poll_here: bool,
     ) -> Instant {
         let request = self.read_request(link, body, arrived);
-        let called = request.map(|request| {
+        let called = request.and_then(|request| {
             let called = (request.function_bytes(), request.version);
-            self.serve(link, service, request, poll_here);
-            called
+            let is_handled = self.serve(link, service, request, poll_here);
+            is_handled.then_some(called)
         });
         let done = Instant::now();
         let held = done - arrived;
@@ -260,27 +261,33 @@ impl ServedLane {
         Some(request)
     }
 
+    /// True if a handler was made of it.
     fn serve(
         self: &Arc<Self>,
         link: &Arc<Link>,
         service: &dyn Service,
         request: Request,
         poll_here: bool,
-    ) {
+    ) -> bool {
         let call = request.call;
         match service.serve(link, request) {
-            Served::Answer(frame) => self.answer(frame),
+            Served::Answer(frame) => {
+                self.answer(frame);
+                false
+            }
             Served::Handler {
                 mut future,
                 cancellable,
             } => {
-                if !poll_here {
-                    return self.spawn(link, call, future, cancellable);
-                }
-                match future.as_mut().poll(&mut first_poll()) {
+                let first = match poll_here {
+                    true => future.as_mut().poll(&mut first_poll()),
+                    false => Poll::Pending,
+                };
+                match first {
                     Poll::Ready(frame) => self.answer(frame),
                     Poll::Pending => self.spawn(link, call, future, cancellable),
                 }
+                true
             }
         }
     }

@@ -104,6 +104,10 @@ impl LaneSet {
                 shared = self.least_loaded() => shared,
             },
         };
+        // A lane on its way out may never have room again, and another connection may have some now.
+        if !lane.has_room(self.limits.lane_queue) && *lock(&self.finished) {
+            return Err(NotSent::Closed);
+        }
         lane.room(self.limits.lane_queue).await;
         Ok(lane)
     }

@@ -37,7 +37,8 @@ impl Link {
 
     /// Sends a request on a lane that suits its size, that of the answer which is expected (bytes),
     /// and the distance; `None` if there is none with room. The peer is told what is left, `now`, until it
-    /// is `due`. With a `waker` the call that comes back is not to be polled but by the task that it wakes.
+    /// is `due`. If a `waker` is given, the first poll of the call must be one with this very waker: it
+    /// notes no other, and is pending.
     pub fn call_now(
         &self,
         head: &RequestHead<'_>,

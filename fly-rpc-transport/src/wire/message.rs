@@ -61,7 +61,7 @@ pub struct Request {
     pub version: u32,
     /// Fingerprint of the contract that the arguments were encoded with.
     pub contract: [u8; 16],
-    /// What was left of the caller's deadline when the request was written.
+    /// What was left of the caller's deadline when the request was about to be queued.
     pub remaining: Duration,
     /// W3C trace context in binary form, if the caller sent one.
     pub trace: Option<[u8; TRACE]>,
@@ -69,7 +69,7 @@ pub struct Request {
     pub for_primary: bool,
     /// The encoded arguments.
     pub arguments: Bytes,
-    /// When it was read, as far as that is known.
+    /// When its turn came to be served, as far as that is known.
     pub(crate) arrived: Option<Instant>,
 }
 
@@ -132,7 +132,7 @@ impl Request {
         self.function.clone()
     }
 
-    /// When it was read, if that is known: what is left of its deadline counts from there.
+    /// When its turn came to be served, if that is known: what is left of its deadline counts from there.
     pub fn arrived(&self) -> Option<Instant> {
         self.arrived
     }

@@ -96,6 +96,22 @@ fn controls() -> impl Strategy<Value = Control> {
     ]
 }
 
+#[test]
+fn the_longest_head_of_a_request_fits() {
+    let head = RequestHead {
+        function: &"f".repeat(255),
+        version: u32::MAX,
+        contract: [7; 16],
+        trace: Some([7; 26]),
+        for_primary: true,
+    };
+    let mut bytes = BytesMut::new();
+    head.put(&mut bytes, u64::MAX, Duration::MAX, 0);
+    let request = Request::decode(frame(bytes).body).expect("sound");
+    assert_eq!(request.function().len(), 255);
+    assert_eq!((request.call, request.version), (u64::MAX, u32::MAX));
+}
+
 proptest! {
     #[test]
     fn every_request_comes_back(
