@@ -63,7 +63,7 @@ pub use links::Links;
 pub use name::{NameError, NodeId, Region};
 pub use randomness::Randomness;
 pub use refusals::Refusals;
-pub use service::{Hearsay, Served, Service, is_first_poll};
+pub use service::{Hearsay, KEPT, Served, Service, is_first_poll};
 pub use socket::Socket;
 pub use tls::ALPN;
 pub use wire::{

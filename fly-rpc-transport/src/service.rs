@@ -25,7 +25,7 @@ pub trait Service: Send + Sync + 'static {
     /// to take time goes into the returned future.
     fn serve(&self, link: &Arc<Link>, request: Request) -> Served;
 
-    /// Learns that a handler kept the task that reads the lane, which polls it first, for a second or more. By
+    /// Learns that a handler kept the task that reads the lane, which polls it first, for [`KEPT`] or longer. By
     /// default nobody cares.
     fn kept(&self, _function: &str, _version: u32, _held: Duration) {}
 
@@ -79,6 +79,9 @@ impl fmt::Debug for Served {
         }
     }
 }
+
+/// From here on a poll of a handler is worth a word: ten thousand times what it should take.
+pub const KEPT: Duration = Duration::from_secs(1);
 
 /// Wakes nobody: who does not complete at the first poll is polled again by a task of its own. It is known by
 /// its place, since one `Waker::noop` need not be equal to another.

@@ -252,7 +252,7 @@ fn invoke<'a, F: Function>(
     args: F::Args<'a>,
 ) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
     async move {
-        let Some(node) = options.node.take().or_else(scope::current_node) else {
+        let Some(node) = options.node.take().or_else(crate::node) else {
             return Err(RpcError::NotStarted);
         };
         let begun = Instant::now();

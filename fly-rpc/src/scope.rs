@@ -49,12 +49,6 @@ pub(crate) fn current() -> Option<Current> {
     })
 }
 
-/// The node of the code that runs now, or the default one.
-pub(crate) fn current_node() -> Option<Node> {
-    let node = CURRENT.try_with(|current| current.node.clone());
-    node.ok().or_else(default_node)
-}
-
 /// The deadline of the handler that runs now.
 pub(crate) fn inherited_deadline() -> Option<Instant> {
     CURRENT.try_with(|current| current.deadline).ok().flatten()

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fly_rpc_transport::is_first_poll;
+use fly_rpc_transport::{KEPT, is_first_poll};
 use pin_project_lite::pin_project;
 
 use crate::registry::Spec;
@@ -43,7 +43,7 @@ impl<F: Future> Future for Watched<F> {
         let begun = Instant::now();
         let outcome = this.function.poll(cx);
         let held = begun.elapsed();
-        if held >= LONG {
+        if held >= KEPT {
             warn(this.spec.name, this.spec.version, held);
         }
         outcome
@@ -59,6 +59,3 @@ pub(crate) fn warn(function: &str, version: u32, held: Duration) {
         "a function kept its thread from all others; `blocking` gives it one of its own"
     );
 }
-
-/// Ten thousand times what a poll should take.
-const LONG: Duration = Duration::from_secs(1);

@@ -17,7 +17,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::Poll,
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -38,7 +37,7 @@ use crate::{
     link::Link,
     lock::lock,
     reactor::attention,
-    service::{Served, Service, first_poll},
+    service::{KEPT, Served, Service, first_poll},
     wire::{Assembler, FrameKind, Request, ResponseFrame, Status, decode_call_id},
 };
 
@@ -229,7 +228,7 @@ impl ServedLane {
         });
         let done = Instant::now();
         let held = done - arrived;
-        if held >= LONG
+        if held >= KEPT
             && let Some((function, version)) = called
         {
             service.kept(&String::from_utf8_lossy(&function), version, held);
@@ -399,8 +398,6 @@ impl Drop for Unread<'_> {
     }
 }
 
-/// Ten thousand times what serving a request here should take.
-const LONG: Duration = Duration::from_secs(1);
 /// Bytes of the shortest request: call, flags, time, name, version and contract (PROTOCOL.md,
 /// *Request*).
 const SHORTEST_REQUEST: usize = 1 + 1 + 1 + 1 + 1 + 16;

@@ -84,9 +84,14 @@ pub(crate) fn begin_frame(out: &mut BytesMut, kind: FrameKind) -> usize {
 /// `out` on the wire.
 pub(crate) fn finish_frame(out: &mut BytesMut, start: usize, beyond: usize) {
     let length = out.len() - start - LENGTH + beyond;
-    let length = u32::try_from(length)
-        .expect("messages are limited to far less than 4 GiB before they are framed");
-    out[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+    out[start..start + LENGTH].copy_from_slice(&length_prefix(length));
+}
+
+/// What stands before a frame of so many bytes.
+pub(super) fn length_prefix(length: usize) -> [u8; LENGTH] {
+    u32::try_from(length)
+        .expect("messages are limited to far less than 4 GiB before they are framed")
+        .to_le_bytes()
 }
 
 /// Cuts a stream of chunks into frames. A frame inside one chunk is a slice of it; only one that

@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use super::{FrameKind, LENGTH};
+use super::{FrameKind, LENGTH, frame::length_prefix, put_varint};
 
 /// Room for `N` bytes: the longest head that is put together in it.
 pub(super) struct Head<const N: usize> {
@@ -29,14 +29,11 @@ impl<const N: usize> Head<N> {
         self.filled += 1;
     }
 
-    /// As [`put_varint`](super::put_varint).
     #[inline]
-    pub(super) fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.byte((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8);
+    pub(super) fn varint(&mut self, value: u64) {
+        let mut free = &mut self.bytes[self.filled..];
+        put_varint(&mut free, value);
+        self.filled = N - free.len();
     }
 
     #[inline]
@@ -48,9 +45,8 @@ impl<const N: usize> Head<N> {
 
     /// Appends it to `out`, with a length that counts `beyond` bytes which will follow it.
     pub(super) fn put(mut self, out: &mut BytesMut, beyond: usize) {
-        let length = u32::try_from(self.filled - LENGTH + beyond)
-            .expect("messages are limited to far less than 4 GiB before they are framed");
-        self.bytes[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        let length = self.filled - LENGTH + beyond;
+        self.bytes[..LENGTH].copy_from_slice(&length_prefix(length));
         out.extend_from_slice(&self.bytes[..self.filled]);
     }
 }
@@ -58,7 +54,7 @@ impl<const N: usize> Head<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{begin_frame, finish_frame, put_varint};
+    use crate::wire::{begin_frame, finish_frame};
 
     #[test]
     fn a_head_is_what_the_fields_one_by_one_would_be() {

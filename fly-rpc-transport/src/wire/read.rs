@@ -90,7 +90,7 @@ impl Reader {
     }
 }
 
-pub(crate) fn put_varint(out: &mut BytesMut, mut value: u64) {
+pub(crate) fn put_varint(out: &mut impl BufMut, mut value: u64) {
     while value >= 0x80 {
         // Only the low seven bits are kept, the cast cannot lose more than it should.
         out.put_u8((value & 0x7f) as u8 | 0x80);
