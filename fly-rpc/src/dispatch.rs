@@ -279,14 +279,14 @@ pub(crate) fn serve<F: Function>(
 /// The value may panic while it is encoded or dropped; it ran all the same.
 fn encode<T: Serialize + 'static>(
     mut answer: ResponseFrame,
-    value: T,
+    mut value: T,
     spec: &Spec,
     bounds: Bounds,
 ) -> ResponseFrame {
-    let encode = || match codec::bytes_in(&value) {
+    let encode = || match codec::bytes_in(&mut value) {
         Some(bytes) => {
             codec::encode_into(&bytes.len(), answer.body())?;
-            answer.append(bytes.clone());
+            answer.append(bytes);
             Ok(())
         }
         None => codec::encode_into(&value, answer.body()),

@@ -21,7 +21,7 @@ pub(crate) fn encode<F: Function>(args: F::Args<'_>) -> Result<Bytes, RpcError> 
 
 /// A function's value from an answer.
 pub(crate) fn decode<F: Function>(answer: &Bytes, node: &Node) -> Result<F::Output, RpcError> {
-    codec::share(answer)
+    codec::whole(answer)
         .or_else(|| from_bytes(answer, &F::SPEC, node))
         .ok_or(RpcError::BadResponse)
 }

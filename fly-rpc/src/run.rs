@@ -36,7 +36,7 @@ impl<F: Function> Arguments<F> {
     /// As values, if they need no decoding.
     fn without_copy(self) -> Self {
         let values = match &self {
-            Self::Encoded(bytes, _) => codec::share(bytes),
+            Self::Encoded(bytes, _) => codec::whole(bytes),
             Self::Values(_) => None,
         };
         values.map_or(self, Self::Values)

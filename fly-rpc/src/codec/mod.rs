@@ -19,7 +19,7 @@ mod whole;
 pub(crate) use self::{
     decode::Bounds,
     error::{DecodeError, EncodeError},
-    whole::{bytes_in, share},
+    whole::{bytes_in, whole},
 };
 
 /// Encodes a value.

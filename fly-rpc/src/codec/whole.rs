@@ -1,37 +1,51 @@
-//! Large values that are nothing but a byte string, without a copy.
+//! Values that are nothing but a byte string, with one copy at most.
 //!
 //! A function that takes one [`Bytes`], or returns one, is given a part of the message and gives away
-//! what it has. Serde shows a byte string only as a slice, which leaves no choice but to copy it;
-//! so these few types are recognised by themselves. What travels is the same.
+//! what it has, if that is large. Serde shows a byte string only as a slice, which leaves no choice but to
+//! copy it; and a `Vec<u8>` byte by byte, as any other sequence. So these few types are recognised by
+//! themselves. What travels is the same.
 
-use std::any::Any;
+use std::{any::Any, mem};
 
 use bytes::Bytes;
 
-/// The value that is encoded, if its type is one of these and it is [large](LEAST) and sound. All
-/// others are decoded.
-pub(crate) fn share<T: 'static>(encoded: &Bytes) -> Option<T> {
+/// The value that is encoded, if its type is one of these and it is sound, and [large](LEAST) where it is
+/// shared. All others are decoded.
+pub(crate) fn whole<T: 'static>(encoded: &Bytes) -> Option<T> {
     let mut value: Option<T> = None;
     let place: &mut dyn Any = &mut value;
-    if let Some(whole) = place.downcast_mut::<Option<Bytes>>() {
-        *whole = bytes_of(encoded);
+    if let Some(shared) = place.downcast_mut::<Option<Bytes>>() {
+        *shared = share(encoded);
     } else if let Some(arguments) = place.downcast_mut::<Option<(Bytes,)>>() {
-        *arguments = bytes_of(encoded).map(|bytes| (bytes,));
+        *arguments = share(encoded).map(|bytes| (bytes,));
+    } else if let Some(owned) = place.downcast_mut::<Option<Vec<u8>>>() {
+        *owned = bytes_of(encoded).map(<[u8]>::to_vec);
+    } else if let Some(arguments) = place.downcast_mut::<Option<(Vec<u8>,)>>() {
+        *arguments = bytes_of(encoded).map(|bytes| (bytes.to_vec(),));
     }
     value
 }
 
 /// The bytes that a value consists of, if its type is one of these and it is [large](LEAST). What is
-/// encoded is their number, and then they.
-pub(crate) fn bytes_in<T: 'static>(value: &T) -> Option<&Bytes> {
-    let value: &dyn Any = value;
-    let bytes = value.downcast_ref::<Bytes>();
-    bytes.filter(|bytes| bytes.len() >= LEAST)
+/// encoded is their number, and then they; the value has done its work.
+pub(crate) fn bytes_in<T: 'static>(value: &mut T) -> Option<Bytes> {
+    let value: &mut dyn Any = value;
+    if let Some(bytes) = value.downcast_ref::<Bytes>() {
+        return (bytes.len() >= LEAST).then(|| bytes.clone());
+    }
+    let bytes = value.downcast_mut::<Vec<u8>>()?;
+    (bytes.len() >= LEAST).then(|| mem::take(bytes).into())
 }
 
-fn bytes_of(encoded: &Bytes) -> Option<Bytes> {
+fn share(encoded: &Bytes) -> Option<Bytes> {
+    let bytes = bytes_of(encoded).filter(|bytes| bytes.len() >= LEAST)?;
+    Some(encoded.slice_ref(bytes))
+}
+
+/// What follows its own length, if that is all.
+fn bytes_of(encoded: &[u8]) -> Option<&[u8]> {
     let (length, bytes) = postcard::take_from_bytes::<usize>(encoded).ok()?;
-    (length == bytes.len() && length >= LEAST).then(|| encoded.slice_ref(bytes))
+    (length == bytes.len()).then_some(bytes)
 }
 
 /// Bytes from which on a copy is spared. A part keeps the whole in memory: that of what is as large
@@ -41,7 +55,15 @@ const LEAST: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{codec::encode, registry::ByteSlice};
+    use crate::{
+        codec::{Bounds, decode, encode},
+        registry::ByteSlice,
+    };
+
+    const BOUNDS: Bounds = Bounds {
+        depth: 8,
+        memory: 1 << 20,
+    };
 
     fn encoded(size: usize) -> Bytes {
         encode(&ByteSlice(&vec![7; size])).expect("bytes")
@@ -50,29 +72,49 @@ mod tests {
     #[test]
     fn a_large_byte_string_is_a_part_of_what_it_came_in() {
         let encoded = encoded(LEAST);
-        let (shared,) = share::<(Bytes,)>(&encoded).expect("large");
+        let (shared,) = whole::<(Bytes,)>(&encoded).expect("large");
         assert_eq!(shared, vec![7; LEAST]);
         assert!(encoded.as_ptr_range().contains(&shared.as_ptr()));
-        assert_eq!(share::<Bytes>(&encoded), Some(shared));
+        assert_eq!(whole::<Bytes>(&encoded), Some(shared));
+    }
+
+    #[test]
+    fn a_plain_vector_of_bytes_is_copied_as_one_and_what_the_decoder_makes_of_it() {
+        for size in [0, 1, 127, 128, LEAST, 1 << 20] {
+            let encoded = encoded(size);
+            let (copy,) = whole::<(Vec<u8>,)>(&encoded).expect("sound");
+            assert_eq!(copy, vec![7; size]);
+            assert_eq!(whole(&encoded), Some(copy.clone()));
+            let decoded: Vec<u8> = decode(&encoded, BOUNDS).expect("sound");
+            assert_eq!(decoded, copy);
+        }
     }
 
     #[test]
     fn what_is_small_of_another_type_or_broken_is_left_to_the_decoder() {
         let (small, large) = (encoded(LEAST - 1), encoded(LEAST));
-        assert_eq!(share::<Bytes>(&small), None);
-        assert_eq!(share::<Vec<u8>>(&large), None);
-        assert_eq!(share::<(Bytes, u8)>(&large), None);
-        assert_eq!(share::<Bytes>(&large.slice(..LEAST)), None);
-        assert_eq!(share::<Bytes>(&[&large[..], &[0]].concat().into()), None);
-        assert_eq!(share::<Bytes>(&Bytes::from(vec![0xff; 2 * LEAST])), None);
+        assert_eq!(whole::<Bytes>(&small), None);
+        assert_eq!(whole::<Vec<i8>>(&large), None);
+        assert_eq!(whole::<(Bytes, u8)>(&large), None);
+        let cut = large.slice(..LEAST);
+        let longer = Bytes::from([&large[..], &[0]].concat());
+        let endless = Bytes::from(vec![0xff; 2 * LEAST]);
+        for broken in [Bytes::new(), cut, longer, endless] {
+            assert_eq!(whole::<Bytes>(&broken), None);
+            assert_eq!(whole::<Vec<u8>>(&broken), None);
+            assert_eq!(whole::<(Vec<u8>,)>(&broken), None);
+        }
     }
 
     #[test]
     fn only_a_large_byte_string_is_given_away() {
-        let (small, large) = (vec![7; LEAST - 1], vec![7; LEAST]);
-        assert_eq!(bytes_in(&Bytes::from(small)), None);
-        assert_eq!(bytes_in(&large), None);
-        let large = Bytes::from(large);
-        assert_eq!(bytes_in(&large), Some(&large));
+        let (mut small, mut large) = (vec![7; LEAST - 1], vec![7; LEAST]);
+        assert_eq!(bytes_in(&mut small), None);
+        assert_eq!(bytes_in(&mut Bytes::from(small)), None);
+        let place = large.as_ptr();
+        let given = bytes_in(&mut large).expect("large");
+        assert_eq!((&given[..], given.as_ptr()), (&[7; LEAST][..], place));
+        assert_eq!(bytes_in(&mut given.clone()), Some(given));
+        assert_eq!(bytes_in(&mut vec![7_i8; LEAST]), None);
     }
 }
