@@ -19,8 +19,8 @@ use self::inner::watch_links;
 use crate::{
     accept,
     catalogues::Catalogues,
-    handshake::{self, DialError, Manner, Presumed},
-    identity::Identity,
+    handshake::{self, DialError, EARLY, Manner, Presumed},
+    identity::{Identity, Life},
     limits::Limits,
     link::Link,
     links::Links,
@@ -88,6 +88,16 @@ impl Endpoint {
             mut hello,
             limits,
         } = config;
+        // Who dials it need not wait for its hello, then. What does not say so is as good otherwise.
+        if !hello.observer && hello.message_size >= EARLY as u64 {
+            let life = Life {
+                incarnation: hello.incarnation,
+                region: hello.region.clone(),
+            };
+            if let Err(error) = identity.live(life) {
+                tracing::warn!(%error, "the certificate does not say where this node is");
+            }
+        }
         let catalogues = Arc::<Catalogues>::default();
         hello.catalogue = catalogues.keep(hello.catalogue);
         let server = quic::server(&identity, &limits);
@@ -168,6 +178,19 @@ impl Endpoint {
         self.dial_in(Manner::Patient(said), address, expected).await
     }
 
+    /// The same for whoever keeps the link: if the node is far, and its certificate says which life of it
+    /// and which region it is of, the link is there a round trip earlier, before the other end's hello.
+    /// Until it [is introduced](Link::introduced) nobody else finds it.
+    pub(crate) async fn dial_on_sight(
+        &self,
+        address: SocketAddr,
+        expected: Option<NodeId>,
+    ) -> Result<Arc<Link>, DialError> {
+        let said = expected.as_ref();
+        let said = said.and_then(|node| self.inner.service.said_of(node));
+        self.dial_in(Manner::OnSight(said), address, expected).await
+    }
+
     /// The same for a node that is needed now: if enough is said of it, the link is there a round trip
     /// earlier, before the other end's hello. Until it [is introduced](Link::introduced) nobody else
     /// finds it.
@@ -238,6 +261,11 @@ impl Endpoint {
     /// something new.
     pub fn refresh(&self) {
         self.inner.peers.refresh();
+    }
+
+    /// The same if no link is another than before.
+    pub(crate) fn notify(&self) {
+        self.inner.peers.notify();
     }
 
     /// Counts changes of [`links`](Self::links) and of what is known of them.

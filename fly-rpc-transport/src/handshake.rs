@@ -13,6 +13,7 @@ use quinn::{ClientConfig, Connecting, Connection, ConnectionError, Incoming, Ser
 use tokio::time::timeout;
 
 pub use error::DialError;
+pub use hellos::EARLY;
 pub(crate) use hellos::{Manner, Ours, Presumed, Unheard};
 
 use self::error::what_the_peer_said;

@@ -31,6 +31,8 @@ struct Shared {
     expected: Option<NodeId>,
     attempts: watch::Sender<Attempts>,
     hurry: Notify,
+    /// A link over which the other end has not said hello yet.
+    presumed: Mutex<Option<Arc<Link>>>,
     last_error: Mutex<Option<DialError>>,
     last_peer: Mutex<Option<(NodeId, Region)>>,
 }
@@ -42,6 +44,8 @@ pub struct Attempts {
     pub ended: u64,
     /// True while there is a link.
     pub connected: bool,
+    /// True while there is one that calls may take, and over which the other end has not said hello yet.
+    pub presumes: bool,
     /// True if the address turned out to be this node's own, and is no longer dialled.
     pub itself: bool,
 }
@@ -55,6 +59,7 @@ impl Keeper {
             expected,
             attempts: watch::Sender::default(),
             hurry: Notify::new(),
+            presumed: Mutex::default(),
             last_error: Mutex::default(),
             last_peer: Mutex::default(),
         });
@@ -74,6 +79,11 @@ impl Keeper {
     /// How the dials went so far, and go on.
     pub fn attempts(&self) -> watch::Receiver<Attempts> {
         self.shared.attempts.subscribe()
+    }
+
+    /// A link to a far node whose certificate said enough of it, as long as its hello is under way.
+    pub fn presumed(&self) -> Option<Arc<Link>> {
+        lock(&self.shared.presumed).clone()
     }
 
     /// Why the last dial failed.
@@ -104,7 +114,7 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
         let outcome = connect(&endpoint, &shared).await;
         match outcome {
             Ok(link) => {
-                *lock(&shared.last_peer) = Some((link.node().clone(), link.region().clone()));
+                shared.meets(&link);
                 shared.attempts.send_modify(|attempts| {
                     attempts.ended += 1;
                     attempts.connected = true;
@@ -159,7 +169,36 @@ async fn connect(endpoint: &Endpoint, shared: &Shared) -> Result<Arc<Link>, Dial
     if let Some(link) = node.and_then(|node| sound_link(endpoint, &node)) {
         return Ok(link);
     }
-    endpoint.dial(shared.address, shared.expected.clone()).await
+    let expected = || shared.expected.clone();
+    let link = endpoint.dial_on_sight(shared.address, expected()).await?;
+    if link.is_introduced() || shared.presume(endpoint, &link).await {
+        Ok(link)
+    } else if link.was_turned_away() {
+        // As whoever it is.
+        endpoint.dial(shared.address, expected()).await
+    } else {
+        Err(link.failure())
+    }
+}
+
+impl Shared {
+    /// Lets calls take a link until the other end has said hello; false if it never does.
+    async fn presume(&self, endpoint: &Endpoint, link: &Arc<Link>) -> bool {
+        self.meets(link);
+        *lock(&self.presumed) = Some(Arc::clone(link));
+        self.attempts
+            .send_modify(|attempts| attempts.presumes = true);
+        endpoint.notify();
+        let is_introduced = link.introduced().await;
+        *lock(&self.presumed) = None;
+        self.attempts
+            .send_modify(|attempts| attempts.presumes = false);
+        is_introduced
+    }
+
+    fn meets(&self, link: &Link) {
+        *lock(&self.last_peer) = Some((link.node().clone(), link.region().clone()));
+    }
 }
 
 /// Waits until no sound link to the node is left: the one that was dialled may have given way to

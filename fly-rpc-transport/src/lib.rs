@@ -53,7 +53,7 @@ mod tests;
 pub use backoff::Backoff;
 pub use close::CloseCode;
 pub use endpoint::{Endpoint, EndpointConfig, EndpointStats};
-pub use handshake::DialError;
+pub use handshake::{DialError, EARLY};
 pub use identity::{CertificateRefused, ClusterSecret, Identity, IdentityError, SecretError};
 pub use keeper::{Attempts, Keeper};
 pub use lane::{Abandoned, CallLost, PendingCall};

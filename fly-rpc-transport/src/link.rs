@@ -28,7 +28,7 @@ use crate::{
     close::CloseCode,
     control::{Control, ControlError, ControlReader, ControlSender, control_writer},
     counters::Counters,
-    handshake::Unheard,
+    handshake::{DialError, Unheard},
     lane::{LaneSet, NotSent, Turns, serve_lane},
     limits::Limits,
     lock::write,
@@ -48,8 +48,8 @@ pub struct Link {
     connection: Connection,
     /// What the other end said first, or is taken to be about to say.
     hello: Hello,
-    /// What it said, if calls did not wait for that.
-    heard: OnceLock<Hello>,
+    /// What it said, or why it did not, if calls did not wait for that.
+    heard: OnceLock<Result<Hello, DialError>>,
     standing: Standing,
     /// True if this node dialled.
     dialled: bool,

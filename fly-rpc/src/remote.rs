@@ -24,8 +24,8 @@ use std::{
 
 use bytes::Bytes;
 use fly_rpc_transport::{
-    Abandoned, Backoff, CallLost, DialError, Link, NodeId, Randomness, RequestHead, Response,
-    SendRefused, Status,
+    Abandoned, Backoff, CallLost, DialError, EARLY, Link, NodeId, Randomness, RequestHead,
+    Response, SendRefused, Status,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -270,6 +270,7 @@ impl RemoteCall<'_> {
         mut now: Instant,
     ) -> impl Future<Output = Result<Bytes, RpcError>> + Send {
         async move {
+            // Only its hello says whether it accepts that many.
             if arguments.len() > EARLY && !link.is_introduced() {
                 let introduced = Box::pin(timeout_at(self.deadline, link.introduced()));
                 if introduced.await.is_err() {
@@ -421,10 +422,6 @@ impl RemoteCall<'_> {
         })
     }
 }
-
-/// Bytes of arguments beyond which a call waits for the other end's hello, which says how many are
-/// accepted. What is longer takes several round trips on a fresh connection anyway (RFC 9002, §7.2).
-pub(crate) const EARLY: usize = 8 * 1024;
 
 /// A call to a target that is no target never gets here; this keeps the error in one place.
 pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {

@@ -82,6 +82,7 @@ impl Inner {
     /// What this node brings to a handshake in which it says this hello.
     pub(crate) fn ours<'a>(&'a self, hello: &'a Hello) -> Ours<'a> {
         Ours {
+            identity: &self.identity,
             hello,
             limits: &self.limits,
             counters: &self.counters,

@@ -1,12 +1,14 @@
 //! The exchange of hellos, as both ends see it (PROTOCOL.md, *Hello*).
 //!
-//! A dialler that knows enough of the other end by hearsay does not wait for the answer: its calls
-//! follow its hello. It says what it goes by, so that the other end serves them only if that is true.
+//! A dialler that knows enough of the other end by hearsay, or by its certificate, does not wait for the
+//! answer: its calls follow its hello. It says what it goes by, so that the other end serves them only if
+//! that is true.
 
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use quinn::{Connection, SendStream};
+use rustls::pki_types::CertificateDer;
 
 use super::{DialError, Refusal, in_time};
 use crate::{
@@ -14,7 +16,8 @@ use crate::{
     close::CloseCode,
     control::{Control, ControlReader, hello_frame},
     counters::Counters,
-    identity,
+    identity::{self, Identity, Life},
+    lane::is_far,
     limits::Limits,
     link::Introduction,
     name::{NodeId, Region},
@@ -26,6 +29,7 @@ use crate::{
 /// What this node brings to a handshake.
 #[derive(Clone, Copy)]
 pub(crate) struct Ours<'a> {
+    pub(crate) identity: &'a Identity,
     pub(crate) hello: &'a Hello,
     pub(crate) limits: &'a Limits,
     pub(crate) counters: &'a Arc<Counters>,
@@ -39,13 +43,15 @@ pub(crate) enum Manner {
     Patient(Option<Hearsay>),
     /// It goes by what is said of that node until it hears from it.
     Early(Presumed),
+    /// It goes by the other end's certificate, if that says enough and is worth it.
+    OnSight(Option<Hearsay>),
 }
 
 impl Manner {
     /// What the other end is said to serve.
     fn catalogue(&self) -> Option<[u8; 16]> {
         match self {
-            Self::Patient(said) => said.as_ref().map(|said| said.catalogue),
+            Self::Patient(said) | Self::OnSight(said) => said.as_ref().map(|said| said.catalogue),
             Self::Early(presumed) => Some(presumed.catalogue.digest()),
         }
     }
@@ -53,7 +59,7 @@ impl Manner {
     /// The life and the region that the other end must have.
     fn takes_for(&self) -> Option<(u64, Region)> {
         match self {
-            Self::Patient(_) => None,
+            Self::Patient(_) | Self::OnSight(_) => None,
             Self::Early(presumed) => Some((presumed.incarnation, presumed.region.clone())),
         }
     }
@@ -79,6 +85,17 @@ impl Presumed {
             view: said.view,
             catalogue,
         })
+    }
+
+    /// A node in this life, of which no more is known: it is taken to be of this node's build.
+    fn like(ours: &Hello, node: NodeId, life: Life) -> Self {
+        Self {
+            node,
+            incarnation: life.incarnation,
+            region: life.region,
+            view: View::configured(&ours.view.region),
+            catalogue: Arc::clone(&ours.catalogue),
+        }
     }
 
     /// What its hello would say.
@@ -109,7 +126,14 @@ impl Ours<'_> {
         connection: &Connection,
         manner: Manner,
     ) -> Result<Introduction, Refusal> {
-        let certified = certified_node(connection)?;
+        let (certified, chain) = certified_node(connection)?;
+        let manner = match manner {
+            Manner::OnSight(said) => match self.presume(connection, &certified, &chain) {
+                Some(presumed) => Manner::Early(presumed),
+                None => Manner::Patient(said),
+            },
+            manner => manner,
+        };
         let (mut send, recv) = connection.open_bi().await?;
         let own = &self.hello.catalogue;
         let known = self.catalogues.commonest(own);
@@ -130,7 +154,7 @@ impl Ours<'_> {
         };
         let (hello, unheard) = match manner {
             Manner::Early(presumed) => (presumed.hello(self.hello), Some(unheard)),
-            Manner::Patient(_) => {
+            Manner::Patient(_) | Manner::OnSight(_) => {
                 let heard = unheard.hear(&mut control).await?;
                 if let Some(untold) = heard.untold {
                     say(&mut send, untold.encode()).await?;
@@ -142,9 +166,24 @@ impl Ours<'_> {
         Ok(self.introduction(connection, (send, control), hello, by_us, unheard))
     }
 
+    /// What the other end can be taken for by its certificate. Near, its hello is as good as there; and who
+    /// only looks wants to see what is true.
+    fn presume(
+        self,
+        connection: &Connection,
+        certified: &NodeId,
+        chain: &[CertificateDer<'_>],
+    ) -> Option<Presumed> {
+        if !is_far(connection.rtt()) || self.hello.observer || *certified == self.hello.node {
+            return None;
+        }
+        let life = self.identity.life_of(certified, chain)?;
+        Some(Presumed::like(self.hello, certified.clone(), life))
+    }
+
     /// The other end's part: it answers when it has read the dialler's hello.
     pub(super) async fn welcome(self, connection: &Connection) -> Result<Introduction, Refusal> {
-        let certified = certified_node(connection)?;
+        let (certified, _) = certified_node(connection)?;
         let (mut send, recv) = connection.accept_bi().await?;
         let mut control = ControlReader::new(recv, self.limits).counting(self.counters);
         let mut theirs = control.hello().await?;
@@ -268,22 +307,27 @@ fn is_another(taken_for: Option<&(u64, Region)>, hello: &Hello) -> bool {
     })
 }
 
+/// Bytes of arguments that a call behind the hello may have: who accepts less does not let on that its hello
+/// need not be waited for. What is longer takes several round trips on a fresh connection anyway
+/// (RFC 9002, §7.2).
+pub const EARLY: usize = 8 * 1024;
+
 async fn say(stream: &mut SendStream, message: BytesMut) -> Result<(), Refusal> {
     let said = stream.write_chunk(message.freeze()).await;
     said.map_err(|_| Refusal::Ended)
 }
 
-fn certified_node(connection: &Connection) -> Result<NodeId, Refusal> {
+/// Who the other end is, and the certificates that say so.
+fn certified_node(
+    connection: &Connection,
+) -> Result<(NodeId, Vec<CertificateDer<'static>>), Refusal> {
     let impostor = |reason: String| Refusal::Here(CloseCode::Impostor, reason);
-    let certificates = connection
+    let chain = connection
         .peer_identity()
-        .and_then(|identity| {
-            identity
-                .downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>()
-                .ok()
-        })
+        .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
         .ok_or_else(|| impostor("the peer has no certificate".into()))?;
-    identity::peer_node_id(&certificates).map_err(|error| impostor(error.to_string()))
+    let node = identity::peer_node_id(&chain).map_err(|error| impostor(error.to_string()))?;
+    Ok((node, *chain))
 }
 
 fn check(ours: &Hello, theirs: &Hello, certified: &NodeId) -> Result<(), Refusal> {

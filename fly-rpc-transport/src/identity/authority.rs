@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::sign::CertifiedKey;
@@ -21,6 +21,7 @@ use crate::name::NodeId;
 use super::certificate::dns_name;
 use super::error::IdentityError;
 use super::key::Ed25519Key;
+use super::life::{Life, LifeKey};
 use super::material::{Material, Renewal};
 use super::secret::ClusterSecret;
 
@@ -34,15 +35,22 @@ pub(super) struct Membership {
 }
 
 impl Membership {
-    /// Mints a leaf for `node` that is valid at `now`, under the current secret; both secrets'
-    /// leaves are trusted.
-    pub(super) fn mint(&self, node: &NodeId, now: SystemTime) -> Result<Material, IdentityError> {
+    /// Mints a leaf for `node`, in this life of it, that is valid at `now`, under the current secret;
+    /// both secrets' leaves are trusted.
+    pub(super) fn mint(
+        &self,
+        node: &NodeId,
+        life: Option<&Life>,
+        now: SystemTime,
+    ) -> Result<Material, IdentityError> {
         let current = Authority::derive(&self.current, &self.cluster)?;
         let mut roots = vec![current.trust_anchor()?];
         if let Some(previous) = &self.previous {
             roots.push(Authority::derive(previous, &self.cluster)?.trust_anchor()?);
         }
-        let (certified, renewal) = current.mint(node, now)?;
+        let key = life_key(&self.current, &self.cluster);
+        let sealed = life.and_then(|life| key.seal(node, life));
+        let (certified, renewal) = current.mint(node, sealed, now)?;
         Ok(Material {
             node: node.clone(),
             certified: Arc::new(certified),
@@ -50,6 +58,19 @@ impl Membership {
             renewal: Some(renewal),
         })
     }
+
+    /// The life of `node` that another member sealed, under either secret.
+    pub(super) fn open_life(&self, node: &NodeId, sealed: &[u8]) -> Option<Life> {
+        let mut secrets = [Some(&self.current), self.previous.as_ref()]
+            .into_iter()
+            .flatten();
+        secrets.find_map(|secret| life_key(secret, &self.cluster).open(node, sealed))
+    }
+}
+
+/// What members of one cluster with one secret seal lives with.
+pub(super) fn life_key(secret: &ClusterSecret, cluster: &str) -> LifeKey {
+    LifeKey::new(&secret.derive(LIVES, cluster, EPOCH))
 }
 
 /// The authority of one secret and one cluster, with its key.
@@ -75,6 +96,7 @@ impl Authority {
     fn mint(
         &self,
         node: &NodeId,
+        sealed_life: Option<String>,
         now: SystemTime,
     ) -> Result<(CertifiedKey, Renewal), IdentityError> {
         let since_epoch = now
@@ -84,7 +106,7 @@ impl Authority {
             .ok_or(IdentityError::Clock)?;
         let not_before = since_epoch.saturating_sub(BACKDATED);
 
-        let mut params = leaf_params(node)?;
+        let mut params = leaf_params(node, sealed_life)?;
         params.not_before = date_time_ymd(1970, 1, 1) + not_before;
         params.not_after = date_time_ymd(1970, 1, 1) + since_epoch + LIFETIME;
 
@@ -92,6 +114,7 @@ impl Authority {
         let leaf: CertificateDer<'static> =
             params.signed_by(&key, &self.0).map_err(mint_error)?.into();
         let renewal = Renewal {
+            minted: now,
             not_before: SystemTime::UNIX_EPOCH + not_before,
             due: now + RENEWED_AFTER,
         };
@@ -109,11 +132,21 @@ fn authority_params() -> CertificateParams {
     params
 }
 
-fn leaf_params(node: &NodeId) -> Result<CertificateParams, IdentityError> {
+fn leaf_params(
+    node: &NodeId,
+    sealed_life: Option<String>,
+) -> Result<CertificateParams, IdentityError> {
     let name = dns_name(node).try_into().map_err(mint_error)?;
     let mut params = CertificateParams::default();
     params.serial_number = Some(random_serial());
     params.distinguished_name = DistinguishedName::new();
+    if let Some(sealed) = sealed_life {
+        let sealed = sealed.try_into().map_err(mint_error)?;
+        let place = DnType::CustomDnType(DN_QUALIFIER.to_vec());
+        params
+            .distinguished_name
+            .push(place, DnValue::PrintableString(sealed));
+    }
     params.subject_alt_names = vec![SanType::DnsName(name)];
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -143,13 +176,19 @@ fn mint_error(source: impl std::error::Error + Send + Sync + 'static) -> Identit
 /// What the key that is derived from the secret is for. Another purpose gives an unrelated key.
 const PURPOSE: &str = "cluster authority";
 
-/// The generation of the derivation. It is raised if what the key signs ever changes its meaning,
-/// so that old signatures do not count as new ones. A change of the secret does not need it.
+/// What the other key is for, which lives are sealed with.
+const LIVES: &str = "life in certificates";
+
+/// The generation of the derivations. It is raised if what the keys sign or seal ever changes its
+/// meaning, so that old signatures do not count as new ones. A change of the secret does not need it.
 const EPOCH: u32 = 1;
 
 /// The authority's whole name: the same for every cluster, because every stranger reads it in a
 /// leaf.
 const SUBJECT: &str = "fly-rpc";
+
+/// The attribute of a leaf's subject that says which life of the node has it.
+const DN_QUALIFIER: [u64; 4] = [2, 5, 4, 46];
 
 /// How far a leaf's validity begins in the past: the clock skew between two machines that is
 /// forgiven.
@@ -208,7 +247,7 @@ mod tests {
         let authority = Authority::derive(&secret(), "shop").unwrap();
         let leaf_key = || {
             let (certified, _) = authority
-                .mint(&NodeId::from("a"), SystemTime::now())
+                .mint(&NodeId::from("a"), None, SystemTime::now())
                 .unwrap();
             certified.keys_match().unwrap();
             certified.key.public_key().unwrap().as_ref().to_vec()
@@ -222,7 +261,7 @@ mod tests {
     fn nothing_in_a_leaf_names_the_cluster_or_shows_the_secret() {
         let authority = Authority::derive(&secret(), "a-telling-name").unwrap();
         let (certified, _) = authority
-            .mint(&NodeId::from("node"), SystemTime::now())
+            .mint(&NodeId::from("node"), None, SystemTime::now())
             .unwrap();
         let seed = secret().derive(PURPOSE, "a-telling-name", EPOCH);
         let leaf = certified.cert[0].as_ref();
@@ -237,11 +276,11 @@ mod tests {
         let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
         let after_9000 = SystemTime::UNIX_EPOCH + LATEST;
         for now in [before_1970, after_9000] {
-            let result = authority.mint(&NodeId::from("a"), now);
+            let result = authority.mint(&NodeId::from("a"), None, now);
             assert!(matches!(result, Err(IdentityError::Clock)));
         }
         let (_, renewal) = authority
-            .mint(&NodeId::from("a"), SystemTime::UNIX_EPOCH)
+            .mint(&NodeId::from("a"), None, SystemTime::UNIX_EPOCH)
             .unwrap();
         assert_eq!(renewal.not_before, SystemTime::UNIX_EPOCH);
     }

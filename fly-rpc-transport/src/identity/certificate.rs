@@ -5,13 +5,17 @@
 //! letters. A second entry of any kind, even one that nobody would look at, makes the certificate
 //! say two things and is refused. The top-level domain is reserved (RFC 2606): no such name can
 //! ever be resolved or certified in public.
+//!
+//! A leaf that was minted here also has the node's [life](super::life) in it: sealed, as the one attribute
+//! of its subject. Whoever finds anything else there has found nothing.
 
 use rustls::pki_types::CertificateDer;
 
 use crate::name::NodeId;
 
 use super::der::{
-    BOOLEAN, INTEGER, OBJECT_ID, OCTET_STRING, Reader, SEQUENCE, context, context_constructed,
+    BOOLEAN, INTEGER, OBJECT_ID, OCTET_STRING, PRINTABLE_STRING, Reader, SEQUENCE, SET, context,
+    context_constructed,
 };
 use super::refused::CertificateRefused;
 
@@ -28,6 +32,18 @@ pub(super) fn dns_name(node: &NodeId) -> String {
 pub(crate) fn peer_node_id(chain: &[CertificateDer<'_>]) -> Result<NodeId, CertificateRefused> {
     let leaf = chain.first().ok_or(CertificateRefused::Missing)?;
     Extensions::of(leaf)?.node_id()
+}
+
+/// The sealed life of a verified chain, leaf first, if there is one.
+pub(super) fn sealed_life<'a>(chain: &'a [CertificateDer<'_>]) -> Option<&'a [u8]> {
+    let mut after_issuer = up_to_subject(chain.first()?)?;
+    let mut names = after_issuer.inside(SEQUENCE)?;
+    let mut attributes = names.inside(SET)?;
+    let mut attribute = attributes.inside(SEQUENCE)?;
+    let is_life = attribute.expect(OBJECT_ID)? == DN_QUALIFIER;
+    let sealed = attribute.expect(PRINTABLE_STRING)?;
+    let is_alone = names.is_empty() && attributes.is_empty() && attribute.is_empty();
+    (is_life && is_alone).then_some(sealed)
 }
 
 /// The two extensions of a leaf that are read here.
@@ -68,14 +84,9 @@ impl<'a> Extensions<'a> {
     /// Finds the extensions: Certificate → TBSCertificate → `[3]` (RFC 5280 §4.1). `None` if it is
     /// malformed.
     fn read(certificate: &'a [u8]) -> Option<Self> {
-        let mut to_be_signed = Reader::new(certificate)
-            .inside(SEQUENCE)?
-            .inside(SEQUENCE)?;
-        to_be_signed.skip_optional(context_constructed(0))?; // version
-        to_be_signed.expect(INTEGER)?; // serial number
-        for _signature_issuer_validity_subject_key in 0..5 {
-            to_be_signed.expect(SEQUENCE)?;
-        }
+        let mut to_be_signed = up_to_subject(certificate)?;
+        to_be_signed.expect(SEQUENCE)?; // subject
+        to_be_signed.expect(SEQUENCE)?; // key
         to_be_signed.skip_optional(context(1))?; // issuer's unique id
         to_be_signed.skip_optional(context(2))?; // subject's unique id
 
@@ -104,6 +115,19 @@ impl<'a> Extensions<'a> {
         }
         Some(found)
     }
+}
+
+/// What follows the validity in Certificate → TBSCertificate (RFC 5280 §4.1): the subject comes first.
+fn up_to_subject(certificate: &[u8]) -> Option<Reader<'_>> {
+    let mut to_be_signed = Reader::new(certificate)
+        .inside(SEQUENCE)?
+        .inside(SEQUENCE)?;
+    to_be_signed.skip_optional(context_constructed(0))?; // version
+    to_be_signed.expect(INTEGER)?; // serial number
+    for _signature_issuer_validity in 0..3 {
+        to_be_signed.expect(SEQUENCE)?;
+    }
+    Some(to_be_signed)
 }
 
 /// The node that a DNS name names.
@@ -135,6 +159,9 @@ const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
 /// 2.5.29.37 (RFC 5280 §4.2.1.12).
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+
+/// 2.5.4.46, "information to be added to a name" (RFC 5280 §4.1.2.4), which has no longest value.
+const DN_QUALIFIER: &[u8] = &[0x55, 0x04, 0x2e];
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! A walk over DER (ITU-T X.690), for the one extension whose every entry we must see.
+//! A walk over DER (ITU-T X.690), for the one extension whose every entry we must see, and for the subject.
 //!
 //! `webpki` lists the names of a certificate but leaves out those that it does not understand, so a
 //! certificate with one good name and three strange ones looks as if it had one. It has already
@@ -79,7 +79,9 @@ pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const OCTET_STRING: u8 = 0x04;
 pub(super) const OBJECT_ID: u8 = 0x06;
+pub(super) const PRINTABLE_STRING: u8 = 0x13;
 pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const SET: u8 = 0x31;
 
 /// The tag of a primitive element `[number]`.
 pub(super) const fn context(number: u8) -> u8 {

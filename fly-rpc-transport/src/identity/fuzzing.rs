@@ -11,9 +11,10 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::KeyUsage;
 
 use super::{
-    certificate::{dns_name, peer_node_id},
+    certificate::{dns_name, peer_node_id, sealed_life},
     der::{Reader, SEQUENCE},
     key::Ed25519Key,
+    life::LifeKey,
     refused::CertificateRefused,
     verify::{algorithms, verify_chain},
 };
@@ -42,6 +43,10 @@ pub(crate) fn certificate(data: &[u8]) {
 /// What the two readers of a certificate agree on.
 fn judged(leaf: &CertificateDer<'_>) -> Result<NodeId, CertificateRefused> {
     let named = peer_node_id(std::slice::from_ref(leaf));
+    if let Some(sealed) = sealed_life(std::slice::from_ref(leaf)) {
+        let key = LifeKey::new(&[7; 32]);
+        assert_eq!(key.open(&"a".into(), sealed), None, "nobody sealed it");
+    }
     let verdict = [KeyUsage::client_auth(), KeyUsage::server_auth()].map(|usage| {
         let now = UnixTime::since_unix_epoch(NOW);
         verify_chain(&pki().roots, leaf, &[], now, usage, &algorithms())

@@ -23,6 +23,7 @@ pub(super) struct Material {
 /// The times of a certificate that we minted ourselves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Renewal {
+    pub(super) minted: SystemTime,
     /// From when it is valid.
     pub(super) not_before: SystemTime,
     /// When the next one should be minted.

@@ -13,9 +13,12 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use rustls::pki_types::CertificateDer;
+
+use crate::lock::lock;
 use crate::name::NodeId;
 
 mod authority;
@@ -25,6 +28,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod key;
+mod life;
 mod material;
 mod pem;
 mod present;
@@ -44,6 +48,7 @@ pub use refused::CertificateRefused;
 pub use secret::{ClusterSecret, SecretError};
 
 pub(crate) use certificate::peer_node_id;
+pub(crate) use life::Life;
 pub(crate) use present::Presented;
 pub(crate) use refused::KeptReason;
 pub(crate) use verify::PeerVerifier;
@@ -68,6 +73,9 @@ pub struct Identity(Arc<Shared>);
 struct Shared {
     node: NodeId,
     source: Source,
+    /// What the certificate says beside the name. Kept while one is minted, so that none is that says
+    /// less.
+    life: Mutex<Option<Life>>,
     material: RwLock<Arc<Material>>,
 }
 
@@ -117,7 +125,7 @@ impl Identity {
             previous,
             cluster: cluster.to_owned(),
         };
-        let material = membership.mint(&node, now)?;
+        let material = membership.mint(&node, None, now)?;
         Ok(Self::new(Source::Secret(membership), material))
     }
 
@@ -207,6 +215,7 @@ impl Identity {
     ///
     /// If minting fails; the old leaf then stays in use, and there are hours to try again.
     pub fn renew(&self, now: SystemTime) -> Result<Option<SystemTime>, IdentityError> {
+        let life = lock(&self.0.life);
         let is_due = self
             .material()
             .renewal
@@ -214,15 +223,38 @@ impl Identity {
         if let Source::Secret(membership) = &self.0.source
             && is_due
         {
-            self.replace(membership.mint(&self.0.node, now)?)?;
+            self.replace(membership.mint(&self.0.node, life.as_ref(), now)?)?;
         }
         Ok(self.renew_at())
+    }
+
+    /// From now on the certificate says, to members only, which life of the node has it, so that who dials
+    /// the node knows that before its hello. One from one's own PKI says what it says.
+    pub(crate) fn live(&self, life: Life) -> Result<(), IdentityError> {
+        let mut current = lock(&self.0.life);
+        let (Source::Secret(membership), Some(renewal)) = (&self.0.source, self.material().renewal)
+        else {
+            return Ok(());
+        };
+        self.replace(membership.mint(&self.0.node, Some(&life), renewal.minted)?)?;
+        *current = Some(life);
+        Ok(())
+    }
+
+    /// The life of `node` that the certificate of a verified chain, leaf first, is of; `None` if it does
+    /// not say.
+    pub(crate) fn life_of(&self, node: &NodeId, chain: &[CertificateDer<'_>]) -> Option<Life> {
+        let Source::Secret(membership) = &self.0.source else {
+            return None;
+        };
+        membership.open_life(node, certificate::sealed_life(chain)?)
     }
 
     fn new(source: Source, material: Material) -> Self {
         Self(Arc::new(Shared {
             node: material.node.clone(),
             source,
+            life: Mutex::default(),
             material: RwLock::new(Arc::new(material)),
         }))
     }

@@ -21,6 +21,7 @@ pub(crate) use awaited::Awaited;
 pub(crate) use caller::Answers;
 pub use caller::{Abandoned, CallLost, PendingCall};
 pub(crate) use caller::{CallerLane, NotSent};
+pub(crate) use policy::is_far;
 pub(crate) use server::serve_lane;
 pub(crate) use set::LaneSet;
 pub(crate) use turns::Turns;

@@ -34,7 +34,7 @@ pub(crate) fn choose(
     most: usize,
 ) -> Choice {
     let bulk = is_bulk(size);
-    let alone = bulk || round_trip >= FAR;
+    let alone = bulk || is_far(round_trip);
     let mut count = 0;
     let mut least: Option<(usize, usize)> = None;
     for (index, lane) in lanes.enumerate() {
@@ -54,6 +54,11 @@ pub(crate) fn choose(
 /// True for payloads that get lanes of their own.
 pub(crate) fn is_bulk(size: usize) -> bool {
     size >= BULK
+}
+
+/// True if a round trip costs more than what is saved by fewer packets and wake-ups.
+pub(crate) fn is_far(round_trip: Duration) -> bool {
+    round_trip >= FAR
 }
 
 /// From this round-trip time on a peer is far: another region, not another rack. Within one region

@@ -1,7 +1,7 @@
 //! A link whose calls do not wait for the other end's hello (PROTOCOL.md, *Calls behind the hello*).
 //!
-//! It is made from what is said of that node. Nobody finds it in the table of links before the hello
-//! has come: only those who had it dialled.
+//! It is made from what is said of that node, or what its certificate says. Nobody finds it in the table of
+//! links before the hello has come: only those who had it dialled.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -9,13 +9,20 @@ use quinn::ConnectionError;
 
 use super::Link;
 use crate::{
-    close::CloseCode, control::ControlReader, handshake::Unheard, lock::write, wire::Hello,
+    close::CloseCode,
+    control::ControlReader,
+    handshake::{DialError, Unheard},
+    lock::write,
+    wire::Hello,
 };
 
 impl Link {
     /// What the other end said first. Until [`introduced`](Self::introduced), what was said of it.
     pub fn hello(&self) -> &Hello {
-        self.heard.get().unwrap_or(&self.hello)
+        match self.heard.get() {
+            Some(Ok(heard)) => heard,
+            _ => &self.hello,
+        }
     }
 
     /// True if the other end has said hello.
@@ -28,6 +35,14 @@ impl Link {
         self.until(|progress| progress.introduced || progress.closed)
             .await;
         self.is_introduced()
+    }
+
+    /// Why it was not introduced.
+    pub(crate) fn failure(&self) -> DialError {
+        match self.heard.get() {
+            Some(Err(error)) => error.clone(),
+            _ => DialError::Gone,
+        }
     }
 
     /// True if the other end closed the connection before it served anything: it is another than it
@@ -59,7 +74,8 @@ impl Link {
         let heard = match heard {
             Ok(heard) => heard,
             Err(error) => {
-                tracing::debug!(peer = %self.node(), %error, "a node is not what is said of it");
+                tracing::debug!(peer = %self.node(), %error, "a node is not what it was taken for");
+                let _ = self.heard.set(Err(error));
                 return false;
             }
         };
@@ -72,8 +88,8 @@ impl Link {
         if let Some(untold) = heard.untold {
             self.control.send(&untold);
         }
-        // This is the only place that sets it.
-        let _ = self.heard.set(hello);
+        // It is set once, here or above.
+        let _ = self.heard.set(Ok(hello));
         join(self);
         self.progress
             .send_modify(|progress| progress.introduced = true);

@@ -8,10 +8,10 @@
 use std::{
     collections::{BTreeMap, HashSet},
     net::SocketAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use fly_rpc_transport::{Attempts, DialError, Endpoint, Keeper, NodeId, Region, watch};
+use fly_rpc_transport::{Attempts, DialError, Endpoint, Keeper, Link, NodeId, Region, watch};
 
 use crate::membership::{MESH, Roster};
 
@@ -190,6 +190,16 @@ impl Dials {
 
     /// Waits until every address that is known now was dialled once, whatever came of it.
     pub(crate) async fn first(&self) {
+        self.each_first(|attempts| attempts.ended > 0).await;
+    }
+
+    /// The same, but not for what those say of themselves whom calls can reach before that.
+    pub(crate) async fn first_or_presumed(&self) {
+        self.each_first(|attempts| attempts.ended > 0 || attempts.presumes)
+            .await;
+    }
+
+    async fn each_first(&self, is_dialled: impl Fn(&Attempts) -> bool) {
         // The sender is this struct's own.
         let _ = self.names.subscribe().wait_for(HashSet::is_empty).await;
         let attempts: Vec<_> = self
@@ -199,8 +209,19 @@ impl Dials {
             .collect();
         for mut attempts in attempts {
             // Fails only when the address is no longer dialled: then there is nothing to wait for.
-            let _ = attempts.wait_for(|attempts| attempts.ended > 0).await;
+            let _ = attempts.wait_for(&is_dialled).await;
         }
+    }
+
+    /// Links to nodes that have not said hello yet: their certificates say who and where they are.
+    pub(crate) fn presumed(&self) -> Vec<Arc<Link>> {
+        let dials = self.lock();
+        let neighbours = lock(&self.neighbours);
+        let keepers = dials.values().filter_map(|dial| dial.keeper.as_ref());
+        let presumed = keepers
+            .chain(neighbours.values())
+            .filter_map(Keeper::presumed);
+        presumed.filter(|link| !link.is_closed()).collect()
     }
 
     /// Dials at once what may lead to a wanted node.

@@ -193,7 +193,8 @@ impl Inner {
         (!self.is_draining()).then(|| self.own_calls.count())
     }
 
-    /// True if a node of `target` is connected and not draining, or this is one.
+    /// True if a node of `target` is connected and not draining, or known and dialled when a call needs it, or
+    /// this is one.
     pub(crate) fn knows(&self, target: &Target) -> bool {
         let here = self.here();
         let links = self.endpoint.links();
@@ -201,6 +202,11 @@ impl Inner {
             || links.iter().any(|link| {
                 !link.is_draining() && here.includes(target, link.node(), link.region())
             })
+            || self
+                .dials
+                .presumed()
+                .iter()
+                .any(|link| here.includes(target, link.node(), link.region()))
             || self.roster().iter().any(|(node, known)| {
                 let facts = known.facts();
                 !facts.draining
@@ -223,6 +229,15 @@ impl Inner {
 
     pub(crate) fn is_dialling_first(&self) -> bool {
         self.dials.has_first()
+    }
+
+    /// Waits until every address has been dialled once, or calls can go there already. If this node would
+    /// serve as the primary, it first hears whether that has moved.
+    pub(super) async fn can_call(&self) {
+        match self.region == *self.primary.region() {
+            true => self.dials.first().await,
+            false => self.dials.first_or_presumed().await,
+        }
     }
 
     /// Waits until every address has been dialled once.

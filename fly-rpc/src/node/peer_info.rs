@@ -50,7 +50,7 @@ pub enum PeerState {
     Suspect,
     /// It is about to stop and takes no new calls.
     Draining,
-    /// It is known and not connected; this node keeps dialling it.
+    /// It is known and not connected, or has not said hello yet; this node keeps dialling it.
     Connecting,
     /// It is known by gossip and not connected; it is dialled when a call needs it.
     Known,

@@ -10,7 +10,8 @@ use std::{
 };
 
 use fly_rpc_transport::{
-    Endpoint, EndpointConfig, Hello, Identity, NodeId, PROTOCOL_VERSIONS, Region, Socket, View,
+    EARLY, Endpoint, EndpointConfig, Hello, Identity, NodeId, PROTOCOL_VERSIONS, Region, Socket,
+    View,
 };
 use tokio::{
     sync::oneshot,
@@ -26,7 +27,6 @@ use crate::{
     membership::{self, Facts, Membership},
     primary::{self, PrimarySource, Seat},
     registry::{Registry, registered},
-    remote::EARLY,
     scope,
     start_error::{MissingState, StartError},
     striped::Striped,
@@ -136,9 +136,9 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     sources::follow(&inner, sources, announcement, folder);
 
     let node = Node { inner };
-    // Peers that are up are connected when this returns; those that are not are dialled on in the
+    // Peers that are up can be called when this returns; those that are not are dialled on in the
     // background.
-    let _ = timeout(FIRST_DIALS, node.inner.first_dials()).await;
+    let _ = timeout(FIRST_DIALS, node.inner.can_call()).await;
     if builder.platform.has_one_node() {
         scope::offer_default(&node);
     }

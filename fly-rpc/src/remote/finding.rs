@@ -50,6 +50,9 @@ impl RemoteCall<'_> {
             } else {
                 self.deadline.min(Instant::now() + FALLBACK_DIAL)
             };
+            if let Some(link) = self.choose_presumed(target, course) {
+                return Ok(Found::Node(link));
+            }
             match self
                 .connect_somebody(&links, target, course, patience)
                 .await

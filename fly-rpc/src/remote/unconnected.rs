@@ -1,20 +1,50 @@
-//! Nodes that are known by gossip and not connected: one of them is dialled when a call needs it and
-//! nobody who is connected can serve it.
+//! Nodes that are not connected, when nobody who is connected can serve a call: it follows this node's
+//! hello to one that was dialled just now, or has one dialled that is known by gossip.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use fly_rpc_transport::{Catalogue, Link, Links, NodeId};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Course, RemoteCall, finding::is_fresh};
 use crate::{
+    balance::Resort,
     error::{RpcError, Stage},
     membership::Facts,
-    resolve,
+    resolve::{self, Scene},
     target::Target,
 };
 
 impl RemoteCall<'_> {
+    /// One of those whose certificates were seen a moment ago, and whose hellos are under way. They are
+    /// taken to be of this node's build: one that is not says what it serves instead.
+    pub(super) fn choose_presumed(&self, target: &Target, course: &Course) -> Option<Arc<Link>> {
+        let inner = self.node.inner();
+        let presumed = inner.dials.presumed();
+        for link in &presumed {
+            inner.bond(link);
+        }
+        // Which region is the nearest is concluded from those that are connected.
+        let nearest = Mutex::default();
+        let scene = Scene {
+            nearest: &nearest,
+            ..inner.scene(inner.now(), Resort::Elsewhere)
+        };
+        let chosen = resolve::choose(
+            &presumed,
+            |link| is_fresh(link, &course.tried),
+            &self.wanted.at(target),
+            &inner.here(),
+            &scene,
+            || self.chance().number(),
+        );
+        chosen.cloned()
+    }
+
     /// Connects, until then, a node of one of the call's targets that may serve the call; `None` if
     /// there is none. Those that cannot be reached, or do not serve it after all, are left in
     /// `unreached`.

@@ -3,24 +3,32 @@
 use std::time::Duration;
 
 use fly_rpc::{
-    Node, PeerState,
-    testing::{self, Conditions, Network},
+    ClusterSecret, Identity, Node, NodeBuilder, PeerState, RpcError, Target,
+    testing::{self, Conditions, Host, Network},
 };
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    application::{answer, transfer_on},
+    application::{answer, transfer_on, transfer_on_primary, transfer_v2_on},
     fleet::Fleet,
+    ledger::Ledger,
 };
 
-/// A large cluster that gossips and has let go of what nobody needs, and two of its machines that are
-/// not connected.
-async fn at_rest(network: &Network) -> (Fleet, usize, usize) {
+/// Machines a round trip apart, which do not gossip.
+fn far(network: &Network, regions: &[&'static str]) -> Fleet {
     network.set_conditions(Conditions {
         delay: ROUND_TRIP / 2,
         ..Conditions::default()
     });
-    let mut fleet = Fleet::new(
+    let mut fleet = Fleet::new(network, regions);
+    fleet.gossip = false;
+    fleet
+}
+
+/// A large cluster that gossips and has let go of what nobody needs, and two of its machines that are
+/// not connected.
+async fn at_rest(network: &Network) -> (Fleet, usize, usize) {
+    let mut fleet = far(
         network,
         &["syd", "hkg", "dfw", "ams", "gru", "sin"].repeat(3),
     );
@@ -77,6 +85,104 @@ fn a_first_call_to_a_node_that_has_restarted_meanwhile_runs_once() {
             .await
             .expect("no panic")
             .expect("a sound configuration");
+    });
+}
+
+#[test]
+fn a_process_that_has_just_begun_has_its_first_answer_after_two_round_trips() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        let mut fleet = far(&network, &["syd", "hkg"]);
+        fleet.start(0).await;
+        let id = fleet.ledger.open(false);
+        let began = Instant::now();
+        fleet.start(1).await;
+        let caller = &fleet.nodes()[1];
+        caller
+            .wait_for(Target::Primary, ROUND_TRIP)
+            .await
+            .expect("known");
+        let outcome = transfer_on_primary(id, 0).via(caller).await;
+        let took = began.elapsed();
+        assert_eq!(outcome.expect("served"), answer(id));
+        assert!(took <= ROUND_TRIP.mul_f64(2.1), "{took:?}");
+        assert!(is_connected(caller, &fleet.nodes()[0]));
+    });
+}
+
+#[test]
+fn a_first_call_of_what_the_other_end_turns_out_not_to_serve_runs_nothing() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        let mut fleet = far(&network, &["syd", "hkg"]);
+        fleet.machines[0].new_build = false;
+        fleet.start_all().await;
+        let caller = &fleet.nodes()[1];
+        assert!(!is_connected(caller, &fleet.nodes()[0]));
+        let id = fleet.ledger.open(false);
+        let outcome = transfer_v2_on(Target::Primary, id, 0, "note".into())
+            .via(caller)
+            .await;
+        match &outcome {
+            Err(RpcError::FunctionUnavailable { offered, .. }) => assert_eq!(*offered, [1]),
+            other => panic!("{other:?}"),
+        }
+        fleet.ledger.settle(id, &outcome, 0);
+        assert_eq!(fleet.ledger.check().not_run, 1);
+        // What it does serve it serves as before.
+        let id = fleet.ledger.open(false);
+        let outcome = transfer_on_primary(id, 0).via(caller).await;
+        assert_eq!(outcome.expect("served"), answer(id));
+    });
+}
+
+#[test]
+fn who_would_serve_as_the_primary_hears_the_others_out_before_it_starts() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        let mut fleet = far(&network, &["hkg", "syd"]);
+        fleet.start_all().await;
+        let nodes = fleet.nodes();
+        assert!(nodes[1].is_primary() && is_connected(&nodes[1], &nodes[0]));
+    });
+}
+
+#[test]
+fn a_certificate_of_another_life_costs_time_and_runs_nothing_in_the_wrong_place() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        network.set_conditions(Conditions {
+            delay: ROUND_TRIP / 2,
+            ..Conditions::default()
+        });
+        let secret = ClusterSecret::generate();
+        let ledger = Ledger::default();
+        let builder = |host: &Host, region: &str| {
+            let builder = Node::builder().cluster("simulated").region(region);
+            let builder = builder.primary_region("syd").state(ledger.clone());
+            builder.simulated(host)
+        };
+        let start = async |builder: NodeBuilder| builder.start().await.expect("sound");
+        // Two nodes share what only one should have: the certificate says what holds for the second.
+        let twin = Identity::from_secret(secret.clone(), None, "simulated", &"twin".into());
+        let twin = twin.expect("a sound name");
+        let [first, second, third] = std::array::from_fn(|_| network.host());
+        let hkg = start(builder(&first, "hkg").identity(twin.clone())).await;
+        let _gru = start(builder(&second, "gru").identity(twin)).await;
+        let peers = [first.address().to_string()];
+        let caller = start(builder(&third, "lhr").secret(secret).peers(peers)).await;
+
+        let id = ledger.open(false);
+        let outcome = transfer_on("@region(gru)", id, 0).via(&caller).await;
+        assert!(
+            matches!(outcome, Err(RpcError::Unreachable { .. })),
+            "{outcome:?}"
+        );
+        ledger.settle(id, &outcome, answer(id));
+        assert_eq!(ledger.check().not_run, 1, "{outcome:?}");
+        let id = ledger.open(false);
+        let outcome = transfer_on("@region(hkg)", id, 0)
+            .via(&caller)
+            .wait_ready()
+            .await;
+        assert_eq!(outcome.expect("served"), answer(id));
+        assert!(is_connected(&caller, &hkg));
     });
 }
 
