@@ -26,6 +26,7 @@ use crate::{
     links::Links,
     lock::{read, write},
     name::NodeId,
+    peers::Presumption,
     quic,
     randomness::Randomness,
     reactor::Reactor,
@@ -88,15 +89,13 @@ impl Endpoint {
             mut hello,
             limits,
         } = config;
-        // Who dials it need not wait for its hello, then. What does not say so is as good otherwise.
-        if !hello.observer && hello.message_size >= EARLY as u64 {
-            let life = Life {
-                incarnation: hello.incarnation,
-                region: hello.region.clone(),
-            };
-            if let Err(error) = identity.live(life) {
-                tracing::warn!(%error, "the certificate does not say where this node is");
-            }
+        // Who dials it need not wait for its hello, then.
+        let life = (!hello.observer && hello.message_size >= EARLY as u64).then(|| Life {
+            incarnation: hello.incarnation,
+            region: hello.region.clone(),
+        });
+        if let Err(error) = identity.live(life) {
+            tracing::warn!(%error, "the certificate does not say where this node is");
         }
         let catalogues = Arc::<Catalogues>::default();
         hello.catalogue = catalogues.keep(hello.catalogue);
@@ -263,9 +262,15 @@ impl Endpoint {
         self.inner.peers.refresh();
     }
 
-    /// The same if no link is another than before.
-    pub(crate) fn notify(&self) {
-        self.inner.peers.notify();
+    /// Links to far nodes whose certificates said which life they are of and where, and whose hellos are
+    /// under way. [`links`](Self::links) has none of them.
+    pub fn presumed(&self) -> Vec<Arc<Link>> {
+        self.inner.peers.presumed()
+    }
+
+    /// Has it among those until what is returned is dropped.
+    pub(crate) fn presume(&self, link: &Arc<Link>) -> Presumption {
+        self.inner.peers.presume(link)
     }
 
     /// Counts changes of [`links`](Self::links) and of what is known of them.

@@ -31,8 +31,6 @@ struct Shared {
     expected: Option<NodeId>,
     attempts: watch::Sender<Attempts>,
     hurry: Notify,
-    /// A link over which the other end has not said hello yet.
-    presumed: Mutex<Option<Arc<Link>>>,
     last_error: Mutex<Option<DialError>>,
     last_peer: Mutex<Option<(NodeId, Region)>>,
 }
@@ -59,7 +57,6 @@ impl Keeper {
             expected,
             attempts: watch::Sender::default(),
             hurry: Notify::new(),
-            presumed: Mutex::default(),
             last_error: Mutex::default(),
             last_peer: Mutex::default(),
         });
@@ -79,11 +76,6 @@ impl Keeper {
     /// How the dials went so far, and go on.
     pub fn attempts(&self) -> watch::Receiver<Attempts> {
         self.shared.attempts.subscribe()
-    }
-
-    /// A link to a far node whose certificate said enough of it, as long as its hello is under way.
-    pub fn presumed(&self) -> Option<Arc<Link>> {
-        lock(&self.shared.presumed).clone()
     }
 
     /// Why the last dial failed.
@@ -185,12 +177,10 @@ impl Shared {
     /// Lets calls take a link until the other end has said hello; false if it never does.
     async fn presume(&self, endpoint: &Endpoint, link: &Arc<Link>) -> bool {
         self.meets(link);
-        *lock(&self.presumed) = Some(Arc::clone(link));
+        let _presumed = endpoint.presume(link);
         self.attempts
             .send_modify(|attempts| attempts.presumes = true);
-        endpoint.notify();
         let is_introduced = link.introduced().await;
-        *lock(&self.presumed) = None;
         self.attempts
             .send_modify(|attempts| attempts.presumes = false);
         is_introduced

@@ -22,7 +22,16 @@ pub(crate) struct Peers {
     observers: Mutex<Vec<Arc<Link>>>,
     /// Calls run on all threads and look at this, so that a look writes to nothing that they share.
     current: ArcSwap<Links>,
+    /// Links over which the other end has not said hello yet, and which calls may take.
+    presumed: ArcSwap<Vec<Arc<Link>>>,
     changed: watch::Sender<u64>,
+}
+
+/// A link is presumed as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Presumption {
+    peers: Arc<Peers>,
+    link: Arc<Link>,
 }
 
 impl Default for Peers {
@@ -32,6 +41,7 @@ impl Default for Peers {
             serving: Mutex::default(),
             observers: Mutex::default(),
             current: ArcSwap::default(),
+            presumed: ArcSwap::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -51,6 +61,32 @@ impl Peers {
     /// Counts the changes of any peer's state.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// Lets calls find a link that is none of [`current`](Self::current) before its other end has said
+    /// hello.
+    pub(crate) fn presume(self: &Arc<Self>, link: &Arc<Link>) -> Presumption {
+        self.change_presumed(|presumed| presumed.push(Arc::clone(link)));
+        Presumption {
+            peers: Arc::clone(self),
+            link: Arc::clone(link),
+        }
+    }
+
+    /// Those that are open.
+    pub(crate) fn presumed(&self) -> Vec<Arc<Link>> {
+        let presumed = self.presumed.load();
+        let open = presumed.iter().filter(|link| !link.is_closed());
+        open.cloned().collect()
+    }
+
+    fn change_presumed(&self, change: impl Fn(&mut Vec<Arc<Link>>)) {
+        self.presumed.rcu(|presumed| {
+            let mut presumed = Vec::clone(presumed);
+            change(&mut presumed);
+            presumed
+        });
+        self.notify();
     }
 
     /// Adds a fresh link and settles which link to that peer stays.
@@ -169,6 +205,14 @@ impl Peers {
             }
         }
         self.refresh();
+    }
+}
+
+impl Drop for Presumption {
+    fn drop(&mut self) {
+        let is_other = |link: &Arc<Link>| !Arc::ptr_eq(link, &self.link);
+        self.peers
+            .change_presumed(|presumed| presumed.retain(is_other));
     }
 }
 

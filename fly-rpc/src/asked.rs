@@ -11,7 +11,7 @@ use crate::{
     balance::{Effect, Moment, Ticket, Verdict, Vitals},
     error::RpcError,
     node::{Inner, Reading},
-    remote::bond,
+    remote::{Answer, bond},
 };
 
 /// A node that was asked.
@@ -37,9 +37,12 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The attempt had this outcome.
-    pub(crate) fn end<T>(mut self, outcome: &Result<T, RpcError>) {
-        let now = self.inner.read_clock();
+    /// The attempt had this outcome. How long an answer took does not depend on when its caller had a turn.
+    pub(crate) fn end(mut self, outcome: &Result<Answer, RpcError>) {
+        let read = outcome.as_ref().ok().and_then(|answer| answer.at);
+        let now = self
+            .inner
+            .reading(read.map_or_else(Instant::now, Instant::from_std));
         let took = now.at.saturating_duration_since(self.begun);
         let usual = || {
             let latency = self.vitals().latency(now.moment);

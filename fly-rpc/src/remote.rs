@@ -20,6 +20,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::Instant as StdInstant,
 };
 
 use bytes::Bytes;
@@ -81,6 +82,15 @@ pub(crate) enum Outcome {
     Value(Bytes),
     /// In this process, whose turn it is.
     Here,
+}
+
+/// What an attempt brought.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The encoded value.
+    pub(crate) value: Bytes,
+    /// When it was read.
+    pub(crate) at: Option<StdInstant>,
 }
 
 impl Course {
@@ -205,7 +215,7 @@ impl RemoteCall<'_> {
                     attempt.end(&outcome);
                     asked.end(&outcome);
                     match outcome {
-                        Ok(value) => return Ok(Outcome::Value(value)),
+                        Ok(answer) => return Ok(Outcome::Value(answer.value)),
                         Err(error) => Box::new(error),
                     }
                 };
@@ -268,7 +278,7 @@ impl RemoteCall<'_> {
         arguments: &Bytes,
         attempt: &Attempt<'_>,
         mut now: Instant,
-    ) -> impl Future<Output = Result<Bytes, RpcError>> + Send {
+    ) -> impl Future<Output = Result<Answer, RpcError>> + Send {
         async move {
             // Only its hello says whether it accepts that many.
             if arguments.len() > EARLY && !link.is_introduced() {
@@ -323,7 +333,9 @@ impl RemoteCall<'_> {
             match (&mut pending).await {
                 Ok(response) => {
                     answers.came(response.body.len());
-                    self.judge(link, response)
+                    let at = response.read_at();
+                    let value = self.judge(link, response)?;
+                    Ok(Answer { value, at })
                 }
                 Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),
                 // It left, and nobody looked at it.
@@ -336,7 +348,11 @@ impl RemoteCall<'_> {
                 Err(CallLost::Due) => match pending.abandon() {
                     // It came in the very moment in which the deadline passed: an answer is worth more
                     // than an error.
-                    Abandoned::Answered(response) => self.judge(link, response),
+                    Abandoned::Answered(response) => {
+                        let at = response.read_at();
+                        let value = self.judge(link, response)?;
+                        Ok(Answer { value, at })
+                    }
                     Abandoned::NeverLeft => Err(RpcError::Timeout {
                         stage: Stage::Queued,
                     }),

@@ -16,7 +16,7 @@ use crate::{
     close::CloseCode,
     control::{Control, ControlReader, hello_frame},
     counters::Counters,
-    identity::{self, Identity, Life},
+    identity::{self, Identity},
     lane::is_far,
     limits::Limits,
     link::Introduction,
@@ -87,17 +87,6 @@ impl Presumed {
         })
     }
 
-    /// A node in this life, of which no more is known: it is taken to be of this node's build.
-    fn like(ours: &Hello, node: NodeId, life: Life) -> Self {
-        Self {
-            node,
-            incarnation: life.incarnation,
-            region: life.region,
-            view: View::configured(&ours.view.region),
-            catalogue: Arc::clone(&ours.catalogue),
-        }
-    }
-
     /// What its hello would say.
     fn hello(self, ours: &Hello) -> Hello {
         Hello {
@@ -127,19 +116,22 @@ impl Ours<'_> {
         manner: Manner,
     ) -> Result<Introduction, Refusal> {
         let (certified, chain) = certified_node(connection)?;
+        let own = &self.hello.catalogue;
+        let leaves_out = manner.catalogue() == Some(own.digest());
         let manner = match manner {
-            Manner::OnSight(said) => match self.presume(connection, &certified, &chain) {
-                Some(presumed) => Manner::Early(presumed),
-                None => Manner::Patient(said),
-            },
+            Manner::OnSight(said) => {
+                match self.presume(connection, &certified, &chain, said.as_ref()) {
+                    Some(presumed) => Manner::Early(presumed),
+                    None => Manner::Patient(said),
+                }
+            }
             manner => manner,
         };
         let (mut send, recv) = connection.open_bi().await?;
-        let own = &self.hello.catalogue;
         let known = self.catalogues.commonest(own);
         let greeting = Greeting {
             known: known.iter().map(|known| known.digest()).collect(),
-            leaves_out: manner.catalogue() == Some(own.digest()),
+            leaves_out,
             takes_for: manner.takes_for(),
             ..self.hello.clone().into()
         };
@@ -166,19 +158,35 @@ impl Ours<'_> {
         Ok(self.introduction(connection, (send, control), hello, by_us, unheard))
     }
 
-    /// What the other end can be taken for by its certificate. Near, its hello is as good as there; and who
-    /// only looks wants to see what is true.
+    /// What the other end can be taken for by its certificate, and by what is said of that life. Near, its
+    /// hello is as good as there, on this very machine however long it takes; and who only looks wants to see
+    /// what is true.
     fn presume(
         self,
         connection: &Connection,
         certified: &NodeId,
         chain: &[CertificateDer<'_>],
+        said: Option<&Hearsay>,
     ) -> Option<Presumed> {
-        if !is_far(connection.rtt()) || self.hello.observer || *certified == self.hello.node {
+        let address = connection.remote_address().ip().to_canonical();
+        let is_near = address.is_loopback() || !is_far(connection.rtt());
+        if is_near || self.hello.observer || *certified == self.hello.node {
             return None;
         }
         let life = self.identity.life_of(certified, chain)?;
-        Some(Presumed::like(self.hello, certified.clone(), life))
+        let said = said.filter(|said| said.incarnation == Some(life.incarnation));
+        let catalogue = match said {
+            Some(said) => self.catalogues.find(&said.catalogue)?,
+            // It is taken to be of this node's build: one that is not says so when it is called.
+            None => Arc::clone(&self.hello.catalogue),
+        };
+        Some(Presumed {
+            node: certified.clone(),
+            incarnation: life.incarnation,
+            region: life.region,
+            view: View::configured(&self.hello.view.region),
+            catalogue,
+        })
     }
 
     /// The other end's part: it answers when it has read the dialler's hello.
@@ -307,11 +315,6 @@ fn is_another(taken_for: Option<&(u64, Region)>, hello: &Hello) -> bool {
     })
 }
 
-/// Bytes of arguments that a call behind the hello may have: who accepts less does not let on that its hello
-/// need not be waited for. What is longer takes several round trips on a fresh connection anyway
-/// (RFC 9002, §7.2).
-pub const EARLY: usize = 8 * 1024;
-
 async fn say(stream: &mut SendStream, message: BytesMut) -> Result<(), Refusal> {
     let said = stream.write_chunk(message.freeze()).await;
     said.map_err(|_| Refusal::Ended)
@@ -362,3 +365,8 @@ fn check(ours: &Hello, theirs: &Hello, certified: &NodeId) -> Result<(), Refusal
     }
     Ok(())
 }
+
+/// Bytes of arguments that a call behind the hello may have: who accepts less does not let on that its hello
+/// need not be waited for. What is longer takes several round trips on a fresh connection anyway
+/// (RFC 9002, §7.2).
+pub const EARLY: usize = 8 * 1024;

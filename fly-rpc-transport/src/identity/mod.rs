@@ -228,16 +228,19 @@ impl Identity {
         Ok(self.renew_at())
     }
 
-    /// From now on the certificate says, to members only, which life of the node has it, so that who dials
-    /// the node knows that before its hello. One from one's own PKI says what it says.
-    pub(crate) fn live(&self, life: Life) -> Result<(), IdentityError> {
+    /// From now on the certificate says this, and to members only: which life of the node has it, so that
+    /// who dials the node knows that before its hello. One from one's own PKI says what it says.
+    pub(crate) fn live(&self, life: Option<Life>) -> Result<(), IdentityError> {
         let mut current = lock(&self.0.life);
+        if *current == life {
+            return Ok(());
+        }
         let (Source::Secret(membership), Some(renewal)) = (&self.0.source, self.material().renewal)
         else {
             return Ok(());
         };
-        self.replace(membership.mint(&self.0.node, Some(&life), renewal.minted)?)?;
-        *current = Some(life);
+        self.replace(membership.mint(&self.0.node, life.as_ref(), renewal.minted)?)?;
+        *current = life;
         Ok(())
     }
 

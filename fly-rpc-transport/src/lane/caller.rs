@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready},
-    time::Duration,
+    time::{Duration, Instant as StdInstant},
 };
 
 use bytes::Bytes;
@@ -53,7 +53,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     /// Stores the answers that are whole. False if nothing after them can be read.
-    fn take_whole(&mut self, calls: &mut Calls, wakers: &mut Vec<Waker>) -> bool {
+    fn take_whole(&mut self, calls: &mut Calls, wakers: &mut Vec<Waker>, now: StdInstant) -> bool {
         loop {
             match self.assembler.next() {
                 Ok(Some(frame)) if frame.kind == Some(FrameKind::Response) => {
@@ -64,6 +64,7 @@ impl Answers {
                     if cut || response.body.len() > self.limit {
                         response = response.without_body();
                     }
+                    response.read_at = Some(now);
                     wakers.extend(calls.answer(id, response));
                 }
                 // Void, or a kind of a newer peer.
@@ -238,11 +239,13 @@ impl CallerLane {
         answers: &mut Answers,
         wakers: &mut Vec<Waker>,
     ) -> bool {
+        // Read once for all of them, and not by each caller.
+        let now = StdInstant::from(Instant::now());
         let is_sound = {
             let mut calls = lock(&self.calls);
             chunks.all(|chunk| {
                 answers.assembler.push(chunk);
-                answers.take_whole(&mut calls, wakers)
+                answers.take_whole(&mut calls, wakers, now)
             })
         };
         for waker in wakers.drain(..) {

@@ -212,6 +212,7 @@ mod tests {
         Response {
             status: Status::Ok,
             body: Bytes::from_static(text.as_bytes()),
+            read_at: None,
         }
     }
 

@@ -247,6 +247,8 @@ pub struct Response {
     pub status: Status,
     /// The encoded value, or the detail of a refusal.
     pub body: Bytes,
+    /// When it was read.
+    pub(crate) read_at: Option<Instant>,
 }
 
 impl Response {
@@ -260,12 +262,18 @@ impl Response {
             Self {
                 status,
                 body: reader.into_rest(),
+                read_at: None,
             },
         ))
     }
 }
 
 impl Response {
+    /// When it was read, which is before whoever awaits it has a turn.
+    pub fn read_at(&self) -> Option<Instant> {
+        self.read_at
+    }
+
     /// What is left of an answer that is over the limit: whether the function ran.
     pub(crate) fn without_body(self) -> Self {
         Self {
@@ -274,6 +282,7 @@ impl Response {
                 status => status,
             },
             body: Bytes::new(),
+            ..self
         }
     }
 }

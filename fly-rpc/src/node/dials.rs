@@ -8,10 +8,10 @@
 use std::{
     collections::{BTreeMap, HashSet},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use fly_rpc_transport::{Attempts, DialError, Endpoint, Keeper, Link, NodeId, Region, watch};
+use fly_rpc_transport::{Attempts, DialError, Endpoint, Keeper, NodeId, Region, watch};
 
 use crate::membership::{MESH, Roster};
 
@@ -211,17 +211,6 @@ impl Dials {
             // Fails only when the address is no longer dialled: then there is nothing to wait for.
             let _ = attempts.wait_for(&is_dialled).await;
         }
-    }
-
-    /// Links to nodes that have not said hello yet: their certificates say who and where they are.
-    pub(crate) fn presumed(&self) -> Vec<Arc<Link>> {
-        let dials = self.lock();
-        let neighbours = lock(&self.neighbours);
-        let keepers = dials.values().filter_map(|dial| dial.keeper.as_ref());
-        let presumed = keepers
-            .chain(neighbours.values())
-            .filter_map(Keeper::presumed);
-        presumed.filter(|link| !link.is_closed()).collect()
     }
 
     /// Dials at once what may lead to a wanted node.

@@ -107,7 +107,11 @@ impl Inner {
 
     /// The same, with the clock's reading.
     pub(crate) fn read_clock(&self) -> Reading {
-        let at = Instant::now();
+        self.reading(Instant::now())
+    }
+
+    /// A reading of the clock that was made then.
+    pub(crate) fn reading(&self, at: Instant) -> Reading {
         let elapsed = at.saturating_duration_since(self.began);
         Reading {
             at,
@@ -193,8 +197,8 @@ impl Inner {
         (!self.is_draining()).then(|| self.own_calls.count())
     }
 
-    /// True if a node of `target` is connected and not draining, or known and dialled when a call needs it, or
-    /// this is one.
+    /// True if a node of `target` is connected and not draining, or known by gossip and dialled when a call
+    /// needs it, or this is one.
     pub(crate) fn knows(&self, target: &Target) -> bool {
         let here = self.here();
         let links = self.endpoint.links();
@@ -202,11 +206,6 @@ impl Inner {
             || links.iter().any(|link| {
                 !link.is_draining() && here.includes(target, link.node(), link.region())
             })
-            || self
-                .dials
-                .presumed()
-                .iter()
-                .any(|link| here.includes(target, link.node(), link.region()))
             || self.roster().iter().any(|(node, known)| {
                 let facts = known.facts();
                 !facts.draining
@@ -231,10 +230,10 @@ impl Inner {
         self.dials.has_first()
     }
 
-    /// Waits until every address has been dialled once, or calls can go there already. If this node would
-    /// serve as the primary, it first hears whether that has moved.
-    pub(super) async fn can_call(&self) {
-        match self.region == *self.primary.region() {
+    /// Waits until every address has been dialled once, or calls can go there already. Who would serve as the
+    /// primary, or `follows` a source that says where it is, first hears what the others say of that.
+    pub(super) async fn can_call(&self, follows: bool) {
+        match follows || self.region == *self.primary.region() {
             true => self.dials.first().await,
             false => self.dials.first_or_presumed().await,
         }

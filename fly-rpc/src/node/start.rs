@@ -118,7 +118,9 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
         nearest: Mutex::default(),
         began: Instant::now(),
     });
-    watch_primary(&inner, builder.source.map(|source| source.0)).await;
+    let source = builder.source.map(|source| source.0);
+    let follows = source.is_some();
+    watch_primary(&inner, source).await;
     // Only a node that can answer lets others in.
     dispatch.attach(Arc::downgrade(&inner));
     inner.endpoint.accept();
@@ -138,7 +140,7 @@ pub(super) async fn start(mut builder: NodeBuilder) -> Result<Node, StartError> 
     let node = Node { inner };
     // Peers that are up can be called when this returns; those that are not are dialled on in the
     // background.
-    let _ = timeout(FIRST_DIALS, node.inner.can_call()).await;
+    let _ = timeout(FIRST_DIALS, node.inner.can_call(follows)).await;
     if builder.platform.has_one_node() {
         scope::offer_default(&node);
     }

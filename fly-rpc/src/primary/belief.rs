@@ -20,8 +20,18 @@ pub(crate) struct Belief {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Own {
     region: Region,
-    /// False if it was given by hand: it counts until it is overruled, and is not insisted on.
-    stands: bool,
+    how: How,
+}
+
+/// How a word was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// By a source. It is insisted on.
+    Stands,
+    /// By hand: it counts until it is overruled.
+    ByHand,
+    /// By hand, before others could say what it is to overrule.
+    Early,
 }
 
 impl Belief {
@@ -69,16 +79,26 @@ impl Belief {
             }
             None => self.advance(&region),
         }
-        self.set_own(region, true);
+        self.set_own(region, How::Stands);
         Ok(())
     }
 
-    /// The same by hand: it takes the place of the source's word until that says something new.
-    pub(crate) fn set(&mut self, region: &Region) -> Result<(), PrimaryError> {
+    /// The same by hand: it takes the place of the source's word until that says something new; and of the
+    /// views that are heard until everybody [is heard](Self::settle), if that is still to come.
+    pub(crate) fn set(&mut self, region: &Region, is_early: bool) -> Result<(), PrimaryError> {
         let region: Region = region.as_str().parse()?;
         self.advance(&region);
-        self.set_own(region, false);
+        self.set_own(region, if is_early { How::Early } else { How::ByHand });
         Ok(())
+    }
+
+    /// Everybody who could be asked has said where he sees the primary.
+    pub(crate) fn settle(&mut self) {
+        if let Some(own) = &mut self.own
+            && own.how == How::Early
+        {
+            own.how = How::ByHand;
+        }
     }
 
     /// Hears the view of another node. True if it is taken over.
@@ -95,7 +115,15 @@ impl Belief {
         if moves {
             // Whoever comes to contradict a view is given the whole patience.
             self.alone_since = None;
-            self.own.take_if(|own| !own.stands && own.region != *region);
+            self.own
+                .take_if(|own| own.how == How::ByHand && own.region != *region);
+            if let Some(Own {
+                region,
+                how: How::Early,
+            }) = self.own.clone()
+            {
+                self.advance(&region);
+            }
         }
         true
     }
@@ -130,12 +158,12 @@ impl Belief {
         };
     }
 
-    fn set_own(&mut self, region: Region, stands: bool) {
+    fn set_own(&mut self, region: Region, how: How) {
         // A source that repeats itself is not given its patience anew.
         if self.own.as_ref().is_none_or(|own| own.region != region) {
             self.alone_since = None;
         }
-        self.own = Some(Own { region, stands });
+        self.own = Some(Own { region, how });
     }
 }
 
@@ -263,7 +291,7 @@ mod tests {
     #[test]
     fn a_word_by_hand_is_not_insisted_on_once_it_is_overruled() {
         let mut belief = belief("syd");
-        belief.set(&"hkg".into()).expect("a region");
+        belief.set(&"hkg".into(), false).expect("a region");
         assert_eq!((of(&belief), belief.vouches()), ((1, "hkg"), true));
         hear(&mut belief, 2, "fra");
         assert_eq!(belief.patience(false, secs(1)), None);
@@ -272,10 +300,21 @@ mod tests {
     }
 
     #[test]
+    fn a_word_by_hand_overrules_what_is_heard_of_until_everybody_was_heard() {
+        let mut belief = belief("syd");
+        belief.set(&"hkg".into(), true).expect("a region");
+        assert!(hear(&mut belief, 3, "fra"));
+        assert_eq!((of(&belief), belief.vouches()), ((4, "hkg"), true));
+        belief.settle();
+        hear(&mut belief, 5, "fra");
+        assert_eq!((of(&belief), belief.vouches()), ((5, "fra"), false));
+    }
+
+    #[test]
     fn after_an_absurd_epoch_the_primary_still_moves() {
         let mut belief = belief("syd");
         say_at(&mut belief, LARGEST_SAID, "syd");
-        belief.set(&"hkg".into()).expect("a region");
+        belief.set(&"hkg".into(), false).expect("a region");
         assert_eq!(of(&belief), (LARGEST_SAID + 1, "hkg"));
         // A lease that is counted as it should be again.
         say_at(&mut belief, 12, "fra");

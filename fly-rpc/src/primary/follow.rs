@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{PrimarySource, seat::Seat};
+use super::{PrimarySource, belief::Belief, seat::Seat};
 use crate::fence::{discard, fenced};
 
 /// Hears every word of a source, until it has none left. `first` is told of the first one.
@@ -79,12 +79,16 @@ pub(crate) async fn follow(seat: Arc<Seat>, node: NodeId) {
 /// again even if nothing changes.
 fn look(seat: &Seat, node: &NodeId, began: Instant, dissent: &mut Dissent) -> Option<Instant> {
     seat.assume();
+    let is_settled = seat.endpoint.presumed().is_empty();
     let links = seat.endpoint.links();
     if let Some((epoch, region)) = greatest(&links) {
         let ours = seat.view();
         if (epoch, &region) > (ours.epoch, &ours.region) {
             seat.hear(epoch, &region);
         }
+    }
+    if is_settled {
+        seat.with(Belief::settle);
     }
     let present = seat.region();
     let vouched = links

@@ -92,7 +92,9 @@ impl Seat {
 
     /// Hears a word that is given by hand.
     pub(crate) fn set(&self, region: &Region) -> Result<(), PrimaryError> {
-        self.change("by hand", false, |belief| belief.set(region))?
+        // Of those who are about to say hello some may have heard more of it than this node.
+        let is_early = !self.endpoint.presumed().is_empty();
+        self.change("by hand", false, |belief| belief.set(region, is_early))?
     }
 
     /// Hears a peer's view.

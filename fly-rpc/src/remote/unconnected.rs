@@ -24,7 +24,7 @@ impl RemoteCall<'_> {
     /// taken to be of this node's build: one that is not says what it serves instead.
     pub(super) fn choose_presumed(&self, target: &Target, course: &Course) -> Option<Arc<Link>> {
         let inner = self.node.inner();
-        let presumed = inner.dials.presumed();
+        let presumed = inner.endpoint.presumed();
         for link in &presumed {
             inner.bond(link);
         }
@@ -110,7 +110,7 @@ impl RemoteCall<'_> {
             .map(|(_, node, address)| (node.clone(), address))
     }
 
-    /// The first of so many targets in order that has one, and which would be dialled.
+    /// The first of so many targets in order that has one, and which would be called.
     pub(crate) fn choose_unconnected(
         &self,
         links: &Links,
@@ -118,14 +118,22 @@ impl RemoteCall<'_> {
     ) -> Option<(usize, NodeId)> {
         let targets = self.wanted.target.in_order().iter().take(targets);
         targets.enumerate().find_map(|(place, target)| {
-            let (node, _) = self.unconnected(links, target, &[])?;
-            Some((place, node))
+            let presumed = self.choose_presumed(target, &Course::default());
+            let presumed = presumed.map(|link| link.node().clone());
+            let known = || Some(self.unconnected(links, target, &[])?.0);
+            Some((place, presumed.or_else(known)?))
         })
     }
 
     /// True if there is one that may serve the call.
     pub(super) fn may_be_connected(&self, links: &Links, target: &Target) -> bool {
-        self.unconnected(links, target, &[]).is_some()
+        let inner = self.node.inner();
+        let is_presumed = |link: &Arc<Link>| {
+            let is_of_target = inner.here().includes(target, link.node(), link.region());
+            is_of_target && resolve::offers(link, &self.wanted)
+        };
+        inner.endpoint.presumed().iter().any(is_presumed)
+            || self.unconnected(links, target, &[]).is_some()
     }
 
     /// Why none of the nodes of the target that are not connected can serve the call; `None` if there

@@ -26,7 +26,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use fly_rpc_transport::{Link, Request, ResponseFrame};
 use tokio::time::Instant;
 use tracing::Span;
@@ -47,6 +46,7 @@ use crate::{
     error::RpcError,
     node::Inner,
     registry::{Served, Spec},
+    remote::Answer,
     scope,
     target::Target,
 };
@@ -146,12 +146,13 @@ impl Attempt<'_> {
     }
 
     /// It had this outcome.
-    pub(crate) fn end(mut self, outcome: &Result<Bytes, RpcError>) {
+    pub(crate) fn end(mut self, outcome: &Result<Answer, RpcError>) {
         self.has_ended = true;
         let (end, error) = ended(outcome);
-        if let Ok(value) = outcome {
-            self.calling.meter.received(value.len());
-            self.span.bytes("fly_rpc.received_bytes", value.len());
+        if let Ok(answer) = outcome {
+            let received = answer.value.len();
+            self.calling.meter.received(received);
+            self.span.bytes("fly_rpc.received_bytes", received);
         }
         self.span.end(end, error);
     }

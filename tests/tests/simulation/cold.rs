@@ -12,6 +12,7 @@ use crate::{
     application::{answer, transfer_on, transfer_on_primary, transfer_v2_on},
     fleet::Fleet,
     ledger::Ledger,
+    namesakes::whereabouts_on,
 };
 
 /// Machines a round trip apart, which do not gossip.
@@ -88,24 +89,109 @@ fn a_first_call_to_a_node_that_has_restarted_meanwhile_runs_once() {
     });
 }
 
+/// Starts nodes on these machines that dial nobody.
+async fn start_dialled(fleet: &mut Fleet, machines: &[usize]) {
+    for machine in machines {
+        let node = fleet.builder(*machine).peers([""; 0]).start().await;
+        fleet.machines[*machine].node = Some(node.expect("a sound configuration"));
+    }
+}
+
 #[test]
 fn a_process_that_has_just_begun_has_its_first_answer_after_two_round_trips() {
     testing::explore(4, Duration::from_secs(60), async |network| {
         let mut fleet = far(&network, &["syd", "hkg"]);
-        fleet.start(0).await;
+        start_dialled(&mut fleet, &[0]).await;
         let id = fleet.ledger.open(false);
         let began = Instant::now();
         fleet.start(1).await;
-        let caller = &fleet.nodes()[1];
-        caller
-            .wait_for(Target::Primary, ROUND_TRIP)
-            .await
-            .expect("known");
+        let (syd, caller) = (&fleet.nodes()[0], &fleet.nodes()[1]);
+        assert!(!is_connected(caller, syd));
+        let explanation = caller.explain(Target::Primary, "transfer@1");
+        assert_eq!(explanation.chosen.as_ref(), Some(syd.id()), "{explanation}");
         let outcome = transfer_on_primary(id, 0).via(caller).await;
         let took = began.elapsed();
         assert_eq!(outcome.expect("served"), answer(id));
         assert!(took <= ROUND_TRIP.mul_f64(2.1), "{took:?}");
-        assert!(is_connected(caller, &fleet.nodes()[0]));
+        assert!(is_connected(caller, syd));
+    });
+}
+
+#[test]
+fn between_two_builds_a_first_call_takes_as_long() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        let mut fleet = far(&network, &["syd", "hkg"]);
+        fleet.machines[0].new_build = false;
+        start_dialled(&mut fleet, &[0]).await;
+        let id = fleet.ledger.open(false);
+        let began = Instant::now();
+        fleet.start(1).await;
+        let outcome = transfer_on_primary(id, 0).via(&fleet.nodes()[1]).await;
+        let took = began.elapsed();
+        assert_eq!(outcome.expect("served"), answer(id));
+        assert!(took <= ROUND_TRIP.mul_f64(2.1), "{took:?}");
+    });
+}
+
+#[test]
+fn of_targets_in_order_the_first_is_called_also_before_it_has_said_hello() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        let mut fleet = far(&network, &["syd", "hkg", "lax"]);
+        let [near, caller] = [1, 2].map(|place: usize| fleet.machines[place].host.clone());
+        network.set_path(&near, &caller, Conditions::default());
+        network.set_path(&caller, &near, Conditions::default());
+        start_dialled(&mut fleet, &[0, 1]).await;
+        fleet.start(2).await;
+        let nodes = fleet.nodes();
+        let (syd, hkg, lax) = (&nodes[0], &nodes[1], &nodes[2]);
+        assert!(is_connected(lax, hkg) && !is_connected(lax, syd));
+        // Where calls may go is indexed with the second one.
+        let call = |_| tokio::spawn(whereabouts_on("@primary, @nearest").via(lax));
+        let calls: Vec<_> = (0..4).map(call).collect();
+        for call in calls {
+            let region = call.await.expect("no panic");
+            assert_eq!(region.expect("served"), "syd");
+        }
+    });
+}
+
+#[test]
+fn a_word_by_hand_that_is_given_at_once_overrules_what_the_cluster_has_agreed_on() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        let mut fleet = far(&network, &["syd", "hkg", "lax"]);
+        start_dialled(&mut fleet, &[0]).await;
+        fleet.start(1).await;
+        for region in ["hkg", "syd", "hkg"] {
+            let said = fleet.nodes()[0].set_primary_region(region);
+            said.expect("a region");
+        }
+        sleep(ROUND_TRIP).await; // sleep: simulated
+        fleet.start(2).await;
+        let nodes = fleet.nodes();
+        assert!(!is_connected(&nodes[2], &nodes[0]));
+        nodes[2].set_primary_region("lax").expect("a region");
+        sleep(5 * ROUND_TRIP).await; // sleep: simulated
+        for node in nodes {
+            assert_eq!(node.primary().to_string(), "lax (epoch 4)");
+        }
+    });
+}
+
+#[test]
+fn who_stops_while_hellos_are_under_way_waits_for_none_of_them() {
+    testing::explore(4, Duration::from_secs(60), async |network| {
+        let mut fleet = far(&network, &["syd", "hkg"]);
+        start_dialled(&mut fleet, &[0]).await;
+        fleet.start(1).await;
+        assert!(!is_connected(&fleet.nodes()[1], &fleet.nodes()[0]));
+        let began = Instant::now();
+        fleet.stop(1).await;
+        // Less than the time that a hello may take.
+        assert!(
+            began.elapsed() <= Duration::from_secs(1),
+            "{:?}",
+            began.elapsed()
+        );
     });
 }
 
@@ -114,7 +200,8 @@ fn a_first_call_of_what_the_other_end_turns_out_not_to_serve_runs_nothing() {
     testing::explore(4, Duration::from_secs(60), async |network| {
         let mut fleet = far(&network, &["syd", "hkg"]);
         fleet.machines[0].new_build = false;
-        fleet.start_all().await;
+        start_dialled(&mut fleet, &[0]).await;
+        fleet.start(1).await;
         let caller = &fleet.nodes()[1];
         assert!(!is_connected(caller, &fleet.nodes()[0]));
         let id = fleet.ledger.open(false);

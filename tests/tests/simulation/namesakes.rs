@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 
 /// Where it runs.
 #[region_rpc]
-fn whereabouts() -> String {
+pub(crate) fn whereabouts() -> String {
     let node = fly_rpc::node().expect("a handler runs in its node");
     node.region().to_string()
 }

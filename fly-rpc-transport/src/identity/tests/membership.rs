@@ -220,20 +220,22 @@ fn a_certificate_says_to_members_which_life_it_is_of_also_when_it_is_renewed() {
     let secret = ClusterSecret::generate();
     let (one, two) = (member(&secret, "one"), member(&secret, "two"));
     assert_eq!(read(&two, &one), None);
-    one.live(life(7)).unwrap();
+    one.live(Some(life(7))).unwrap();
     assert_eq!(read(&two, &one), Some(life(7)));
     meet(&one, &two).unwrap();
     one.renew(one.renew_at().unwrap()).unwrap();
     assert_eq!(read(&two, &one), Some(life(7)));
-    one.live(life(8)).unwrap();
+    one.live(Some(life(8))).unwrap();
     assert_eq!(read(&two, &one), Some(life(8)));
+    one.live(None).unwrap();
+    assert_eq!(read(&two, &one), None);
 }
 
 #[test]
 fn a_life_is_read_under_either_secret_and_by_nobody_else() {
     let (old, new) = (ClusterSecret::generate(), ClusterSecret::generate());
     let one = member(&old, "one");
-    one.live(life(7)).unwrap();
+    one.live(Some(life(7))).unwrap();
     assert_eq!(read(&rotating(&new, &old), &one), Some(life(7)));
     assert_eq!(read(&member(&new, "two"), &one), None);
     let elsewhere = Identity::from_secret(old, None, "shop2", &NodeId::from("two"));
@@ -246,7 +248,7 @@ fn a_certificate_of_one_s_own_says_no_life_and_is_left_as_it_is() {
     let (one, two) = (Pki::new("root"), member(&ClusterSecret::generate(), "two"));
     let one = one.identity("one");
     let before = one.material();
-    one.live(life(7)).unwrap();
+    one.live(Some(life(7))).unwrap();
     assert!(Arc::ptr_eq(&before, &one.material()));
     assert_eq!(read(&two, &one), None);
 }
@@ -258,7 +260,7 @@ fn a_leaf_that_is_reminted_keeps_the_times_that_it_had() {
     let one = Identity::from_secret_at(secret, None, "shop", &NodeId::from("one"), minted);
     let one = one.unwrap();
     let due = one.renew_at();
-    one.live(life(7)).unwrap();
+    one.live(Some(life(7))).unwrap();
     assert_eq!(one.renew_at(), due);
 }
 
