@@ -71,7 +71,8 @@ pub enum RpcError {
     },
     /// Nodes are there, and none offers this version of the function: the roll-out has not reached
     /// them, or is past it. Keep serving older versions while callers of them live, or name one
-    /// with [`Call::or_older`](crate::Call::or_older). Did not run, nothing was sent.
+    /// with [`Call::or_older`](crate::Call::or_older). Did not run; nothing was sent, but to a node that had
+    /// not said hello yet.
     #[error(
         "{function}@{version} is not offered by {target} (nodes checked: {nodes_checked}); offered: {}",
         Versions(function, offered)

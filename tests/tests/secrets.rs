@@ -8,7 +8,7 @@ use std::{
 use fly_rpc::ClusterSecret;
 use fly_rpc_tests::{
     secrets::{Spellings, base64, bytes_of},
-    stranger::{Authority, derived_key},
+    stranger::{AUTHORITY, Authority, derived_key},
 };
 
 /// Everything that the process of `tests/life` must keep to itself.
@@ -74,12 +74,11 @@ impl Kept {
         let mut hidden = Vec::new();
         for (name, secret) in secrets {
             hidden.push((name.to_owned(), bytes_of(secret)));
-            for cluster in ["life", "another life", "default"] {
-                let key = derived_key(secret, cluster).to_vec();
-                hidden.push((
-                    format!("what {name} gives for the authority of {cluster}"),
-                    key,
-                ));
+            for purpose in [AUTHORITY, "life in certificates"] {
+                for cluster in ["life", "another life", "default"] {
+                    let key = derived_key(secret, purpose, cluster).to_vec();
+                    hidden.push((format!("what {name} gives for {purpose} of {cluster}"), key));
+                }
             }
         }
         // The private number of a P-256 key stands at a fixed place of its encoding (RFC 5915, RFC 5958).
@@ -140,7 +139,7 @@ fn a_secret_that_is_leaked_is_found_in_every_spelling() {
             assert!(spellings.find(&text).is_some(), "{name}");
         }
     }
-    let key = derived_key(&kept.current, "life");
+    let key = derived_key(&kept.current, AUTHORITY, "life");
     let planted = [
         format!("secret = {}", *kept.current.reveal()),
         format!("secret = {:?}", bytes_of(&kept.current)),

@@ -4,12 +4,11 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::Context;
 use bytes::Bytes;
-use fly_rpc::{ClusterSecret, Limits, Node, Target, region_rpc};
+use fly_rpc::{ClusterSecret, Limits, Node, region_rpc};
 use tokio::runtime::Handle;
 
 use crate::{echo::Echo, peer::Payload, serve::Served, socket};
@@ -79,9 +78,7 @@ pub(crate) async fn connect(server: &str, payload: Payload) -> anyhow::Result<Cl
         .limits(limits())
         .start()
         .await?;
-    // Before anything can fail: whoever leaves here shuts it down too.
     let caller = Arc::new(Caller(node));
-    caller.0.wait_for(Target::Primary, SOON).await?;
     Ok(Client { caller, payload })
 }
 
@@ -112,5 +109,3 @@ fn limits() -> Limits {
 
 const CLUSTER: &str = "bench";
 const PRIMARY: &str = "primary";
-/// A node that is up is seen long before.
-const SOON: Duration = Duration::from_secs(10);

@@ -27,14 +27,17 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Price> {
         project.prepare(profile).await?;
     }
     let prepared = begun.elapsed();
-    let largest = if effort.slow { SIZES[2] } else { SIZES[1] };
+    let (largest, most) = match effort.slow {
+        true => (SIZES[2], MOST_WITH_THE_LARGEST),
+        false => (SIZES[1], MOST),
+    };
     for functions in SIZES.into_iter().filter(|size| *size <= largest) {
         for profile in Profile::ALL {
             // The small ones are quick and need more rounds to tell them from noise.
-            let rounds = if functions == SIZES[2] {
-                1
-            } else {
+            let rounds = if functions == SIZES[0] {
                 ROUNDS.min(effort.rounds)
+            } else {
+                1
             };
             let mut builds: Vec<(Variant, Vec<f64>, u64, Option<u64>)> = Variant::ALL
                 .map(|variant| (variant, Vec::new(), 0, None))
@@ -42,9 +45,14 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Price> {
             for _ in 0..rounds {
                 for (variant, seconds, size, stripped) in &mut builds {
                     let smaller = price.cell(*variant, functions / GROWTH, profile);
-                    let expected = smaller.map_or(0.0, |cell| cell.seconds.median * GROWTH as f64);
+                    let expected = match smaller {
+                        Some(cell) => cell.seconds.median * GROWTH as f64,
+                        None if functions == SIZES[0] => 0.0,
+                        // What was too slow with fewer is no quicker with more.
+                        None => continue,
+                    };
                     let spent = (begun.elapsed() - prepared).as_secs_f64();
-                    if spent + expected > MOST.as_secs_f64() {
+                    if spent + expected > most.as_secs_f64() {
                         continue;
                     }
                     project.write(&program(*variant, functions))?;
@@ -78,4 +86,6 @@ const GROWTH: usize = 10;
 const ROUNDS: usize = 3;
 /// Time beyond which no build is expected to last, preparation apart: what was not built is missing
 /// from the tables.
-const MOST: Duration = Duration::from_secs(200);
+const MOST: Duration = Duration::from_secs(10 * 60);
+/// The same where the largest programs are built as well.
+const MOST_WITH_THE_LARGEST: Duration = Duration::from_secs(60 * 60);

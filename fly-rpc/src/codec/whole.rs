@@ -34,7 +34,9 @@ pub(crate) fn bytes_in<T: 'static>(value: &mut T) -> Option<Bytes> {
         return (bytes.len() >= LEAST).then(|| bytes.clone());
     }
     let bytes = value.downcast_mut::<Vec<u8>>()?;
-    (bytes.len() >= LEAST).then(|| mem::take(bytes).into())
+    // What has much room to spare would keep it until all is sent.
+    let is_worth_it = bytes.len() >= LEAST && bytes.capacity() / 2 <= bytes.len();
+    is_worth_it.then(|| mem::take(bytes).into())
 }
 
 fn share(encoded: &Bytes) -> Option<Bytes> {
@@ -116,5 +118,8 @@ mod tests {
         assert_eq!((&given[..], given.as_ptr()), (&[7; LEAST][..], place));
         assert_eq!(bytes_in(&mut given.clone()), Some(given));
         assert_eq!(bytes_in(&mut vec![7_i8; LEAST]), None);
+        let mut roomy = Vec::with_capacity(3 * LEAST);
+        roomy.resize(LEAST, 7_u8);
+        assert_eq!(bytes_in(&mut roomy), None);
     }
 }

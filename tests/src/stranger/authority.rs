@@ -36,7 +36,7 @@ impl Authority {
 
     /// The authority that the nodes of a cluster trust.
     pub fn of_cluster(secret: &ClusterSecret, cluster: &str) -> Self {
-        let encoded = [&PKCS8_ED25519[..], &derived_key(secret, cluster)].concat();
+        let encoded = [&PKCS8_ED25519[..], &derived_key(secret, AUTHORITY, cluster)].concat();
         let key = PrivatePkcs8KeyDer::from(encoded);
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ED25519).expect("a seed");
         Self::new("fly-rpc", IsCa::Ca(BasicConstraints::Constrained(0)), key)
@@ -107,11 +107,10 @@ impl Leaf {
     }
 }
 
-/// The seed of the key that a cluster's authority signs with, derived anew from its definition: HKDF-SHA256 (RFC 5869) of
-/// the secret, bound to what the key is for, to the cluster's name and to an epoch.
-pub fn derived_key(secret: &ClusterSecret, cluster: &str) -> [u8; 32] {
+/// A key of a cluster, such as the seed of that which its authority signs with, derived anew from its definition:
+/// HKDF-SHA256 (RFC 5869) of the secret, bound to what the key is for, to the cluster's name and to an epoch.
+pub fn derived_key(secret: &ClusterSecret, purpose: &str, cluster: &str) -> [u8; 32] {
     let secret = crate::secrets::bytes_of(secret);
-    let purpose = "cluster authority";
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(Some(b"fly-rpc/1 cluster secret"), &secret)
         .expand_multi_info(
@@ -162,3 +161,6 @@ fn params(node: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificat
 const PKCS8_ED25519: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
+
+/// What the key is for that a cluster's authority signs with.
+pub const AUTHORITY: &str = "cluster authority";

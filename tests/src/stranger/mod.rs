@@ -6,7 +6,7 @@ mod flood;
 mod initial;
 mod member;
 
-pub use authority::{Authority, Leaf, derived_key, dns, valid};
+pub use authority::{AUTHORITY, Authority, Leaf, derived_key, dns, valid};
 pub use dialler::{Dialler, Seen};
 pub use flood::{Aim, Flood, Flooder, Tally, run};
 pub use initial::{Initial, client_hello, tls_1_2_client_hello};

@@ -56,7 +56,7 @@ fn triple(version: &str) -> Vec<u64> {
 const MANIFESTS: [(&str, &[&str]); 3] = [
     (
         "fly-rpc/Cargo.toml",
-        &["quinn", "rustls", "rustls-webpki", "rcgen", "hkdf"],
+        &["quinn", "rustls", "rustls-webpki", "rcgen", "ring", "hkdf"],
     ),
     (
         "fly-rpc-transport/Cargo.toml",
