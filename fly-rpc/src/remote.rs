@@ -10,6 +10,7 @@
 )]
 
 mod candidate;
+mod course;
 mod finding;
 #[cfg(any(test, feature = "cli"))]
 pub(crate) mod foreign;
@@ -25,19 +26,19 @@ use std::{
 
 use bytes::Bytes;
 use fly_rpc_transport::{
-    Abandoned, Backoff, CallLost, DialError, EARLY, Link, NodeId, Randomness, RequestHead,
-    Response, SendRefused, Status,
+    Abandoned, Backoff, CallLost, DialError, EARLY, Link, Randomness, RequestHead, Response,
+    SendRefused, Status,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub(crate) use candidate::bond;
+pub(crate) use course::Course;
 pub(crate) use finding::{Found, before};
 
 use crate::{
     asked::Asked,
     error::{Executed, RpcError, Stage},
     node::Node,
-    primary::{Pursuit, Turns},
     registry::Spec,
     resolve::Wanted,
     target::Target,
@@ -57,25 +58,6 @@ pub(crate) struct RemoteCall<'a> {
     pub(crate) has_older: bool,
 }
 
-/// How far a call has come; it may turn to this node in between, and go on.
-#[derive(Debug, Default)]
-pub(crate) struct Course {
-    tried: Vec<Arc<Link>>,
-    /// Nodes that could not be connected, or were for nothing.
-    unreached: Vec<NodeId>,
-    /// This node was tried.
-    here: bool,
-    attempts: u32,
-    /// The error of the last attempt. This is boxed, as is what follows: every call has room for it and few
-    /// have any.
-    failure: Option<Box<RpcError>>,
-    /// That of an attempt which may have run, and was followed by another.
-    doubt: Option<Box<RpcError>>,
-    backoff: Option<Box<Backoff>>,
-    pursuit: Pursuit,
-    turns: Turns,
-}
-
 /// How a call goes on.
 pub(crate) enum Outcome {
     /// With its encoded value.
@@ -91,39 +73,6 @@ pub(crate) struct Answer {
     pub(crate) value: Bytes,
     /// When it was read.
     pub(crate) at: Option<StdInstant>,
-}
-
-impl Course {
-    /// The beginning, `here` if this node was tried already.
-    pub(crate) fn new(here: bool) -> Self {
-        Self {
-            here,
-            ..Self::default()
-        }
-    }
-
-    /// Notes that this node refused the call, which therefore did not run.
-    pub(crate) fn refused_here(&mut self, error: RpcError) {
-        self.here = true;
-        self.failure = Some(Box::new(error));
-    }
-
-    /// Nodes that refused may be asked again.
-    fn begin_anew(&mut self) {
-        self.tried.clear();
-        self.unreached.clear();
-        self.here = false;
-    }
-
-    /// What the caller is told: that the last attempt did not run is not the whole truth if an earlier
-    /// one may have.
-    pub(crate) fn verdict(&mut self, error: RpcError) -> RpcError {
-        if error.executed() == Executed::No {
-            self.doubt.take().map_or(error, |doubt| *doubt)
-        } else {
-            error
-        }
-    }
 }
 
 impl RemoteCall<'_> {
@@ -186,8 +135,12 @@ impl RemoteCall<'_> {
                 inner.deposit_retry();
             }
             loop {
-                let mut now = inner.read_clock();
-                let link = match self.choose_at_once(&course.tried, now.moment) {
+                // What is encoded in no time began this very moment.
+                let mut now = match course.begins() && arguments.len() <= QUICK {
+                    true => inner.reading(calling.begun()),
+                    false => inner.read_clock(),
+                };
+                let link = match self.choose_at_once(course.tried(), now.moment) {
                     Some(link) => link,
                     // Boxed, as is all that few calls need: every call would be as large.
                     None => match Box::pin(self.find(course)).await? {
@@ -247,10 +200,11 @@ impl RemoteCall<'_> {
                             && !matches!(*error, RpcError::Timeout { .. })
                             && inner.withdraw_retry() =>
                     {
-                        course.doubt = Some(error.clone());
-                        let backoff = course
+                        let detours = course.detours();
+                        detours.doubt = Some(RpcError::clone(&error));
+                        let backoff = detours
                             .backoff
-                            .get_or_insert_with(|| Box::new(Backoff::new(&inner.limits)));
+                            .get_or_insert_with(|| Backoff::new(&inner.limits));
                         let pause = sleep(backoff.next_delay(self.chance().fraction()));
                         if Box::pin(timeout_at(self.deadline, pause)).await.is_err() {
                             return Err(*error);
@@ -258,11 +212,12 @@ impl RemoteCall<'_> {
                     }
                     _ => return Err(*error),
                 }
+                let detours = course.detours();
                 if link.was_turned_away() {
                     // It is dialled once more, as whoever it is.
-                    course.unreached.retain(|node| node != link.node());
+                    detours.unreached.retain(|node| node != link.node());
                 }
-                course.tried.push(link);
+                detours.tried.push(link);
                 course.failure = Some(error);
             }
         }
@@ -438,6 +393,9 @@ impl RemoteCall<'_> {
         })
     }
 }
+
+/// Bytes of arguments that take less time to be encoded than the clock is worth: a microsecond.
+const QUICK: usize = 4 * 1024;
 
 /// A call to a target that is no target never gets here; this keeps the error in one place.
 pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {

@@ -107,7 +107,7 @@ impl RemoteCall<'_> {
             Ok(Err(_)) => return Err(RpcError::NotStarted),
             Err(_elapsed) => {
                 tracing::warn!(%reason, "no node could serve a call before its deadline");
-                return Err(if course.tried.is_empty() {
+                return Err(if course.tried().is_empty() {
                     RpcError::Timeout {
                         stage: Stage::FindingNode,
                     }
@@ -171,7 +171,7 @@ impl RemoteCall<'_> {
             }
             let chosen = resolve::choose(
                 links,
-                |link| is_fresh(link, &course.tried),
+                |link| is_fresh(link, course.tried()),
                 &self.wanted.at(target),
                 &inner.here(),
                 &inner.scene(inner.now(), resort),

@@ -36,7 +36,7 @@ impl RemoteCall<'_> {
         };
         let chosen = resolve::choose(
             &presumed,
-            |link| is_fresh(link, &course.tried),
+            |link| is_fresh(link, course.tried()),
             &self.wanted.at(target),
             &inner.here(),
             &scene,
@@ -61,15 +61,15 @@ impl RemoteCall<'_> {
     ) -> Result<Option<Arc<Link>>, RpcError> {
         let inner = self.node.inner();
         let mut failure = None;
-        while let Some((node, address)) = self.unconnected(links, target, &course.unreached) {
+        while let Some((node, address)) = self.unconnected(links, target, course.unreached()) {
             let reaching = inner.reach(&node, address);
             let reached = timeout_at(until, reaching).await;
-            course.unreached.push(node.clone());
+            course.detours().unreached.push(node.clone());
             match reached.map_err(|_elapsed| RpcError::Timeout {
                 stage: Stage::Connecting,
             })? {
                 Ok(link)
-                    if is_fresh(&link, &course.tried) && resolve::offers(&link, &self.wanted) =>
+                    if is_fresh(&link, course.tried()) && resolve::offers(&link, &self.wanted) =>
                 {
                     return Ok(Some(link));
                 }
