@@ -135,11 +135,7 @@ impl RemoteCall<'_> {
                 inner.deposit_retry();
             }
             loop {
-                // What is encoded in no time began this very moment.
-                let mut now = match course.begins() && arguments.len() <= QUICK {
-                    true => inner.reading(calling.begun()),
-                    false => inner.read_clock(),
-                };
+                let mut now = inner.read_clock();
                 let link = match self.choose_at_once(course.tried(), now.moment) {
                     Some(link) => link,
                     // Boxed, as is all that few calls need: every call would be as large.
@@ -393,9 +389,6 @@ impl RemoteCall<'_> {
         })
     }
 }
-
-/// Bytes of arguments that take less time to be encoded than the clock is worth: a microsecond.
-const QUICK: usize = 4 * 1024;
 
 /// A call to a target that is no target never gets here; this keeps the error in one place.
 pub(crate) fn bad_target(target: &Target) -> Option<RpcError> {

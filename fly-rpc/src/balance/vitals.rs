@@ -138,8 +138,11 @@ impl Vitals {
         now: Moment,
     ) -> Effect {
         self.pending.fetch_sub(1, Ordering::Relaxed);
+        // An answer may have been there for a while when its caller has a turn: what came later counts.
+        let latest = self.progress.load(Ordering::Relaxed);
+        let now = now.max(Moment::from_millis(latest));
         // Written when it changes, as every call looks at it.
-        if verdict.is_sign_of_life() && self.progress.load(Ordering::Relaxed) != now.millis() {
+        if verdict.is_sign_of_life() && latest != now.millis() {
             self.progress.store(now.millis(), Ordering::Relaxed);
         }
         let settings = &self.settings;

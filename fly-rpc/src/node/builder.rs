@@ -267,8 +267,9 @@ impl NodeBuilder {
 
     /// Starts the node: checks everything, binds, and waits, at most a second, until the peers that
     /// are known have been dialled once. A far one can be called then and may still be listed as
-    /// [`Connecting`](crate::PeerState::Connecting), unless this node is where the primary is: that one
-    /// hears the others out first. If this process has no default node yet, this becomes it.
+    /// [`Connecting`](crate::PeerState::Connecting), unless this node is where the primary is or has a
+    /// [source](Self::primary_source) that says so: such a one hears the others out first. If this process
+    /// has no default node yet, this becomes it.
     ///
     /// # Errors
     /// [`StartError`]: what is wrong and how to mend it. Nothing is left running.

@@ -101,8 +101,9 @@ impl Node {
 
     /// Says by hand that the primary is in `region` now. One node is enough: those that it reaches,
     /// itself or over others, follow, whatever their sources said before. Said on several nodes at
-    /// once, the greater view counts ([`PrimaryView`]). Calls that run go on; where the primary was,
-    /// later ones are refused, and follow.
+    /// once, the greater view counts ([`PrimaryView`]). What a node says in its hello that was under way
+    /// counts as said before. Calls that run go on; where the primary was, later ones are refused, and
+    /// follow.
     ///
     /// It holds until a source or a hand says something newer, also when this node restarts, as long
     /// as another one runs that has heard of it. If none of those that say the same is connected for

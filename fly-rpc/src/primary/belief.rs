@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fly_rpc_transport::Region;
+use fly_rpc_transport::{NodeId, Region};
 
 use super::{LARGEST, LARGEST_SAID, PATIENCE, PrimaryError, PrimaryView, PrimaryWord};
 
@@ -20,18 +20,10 @@ pub(crate) struct Belief {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Own {
     region: Region,
-    how: How,
-}
-
-/// How a word was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum How {
-    /// By a source. It is insisted on.
-    Stands,
-    /// By hand: it counts until it is overruled.
-    ByHand,
-    /// By hand, before others could say what it is to overrule.
-    Early,
+    /// False if it was given by hand: it counts until it is overruled, and is not insisted on.
+    stands: bool,
+    /// Those whose views were on their way when it was given by hand. What they say first was before it.
+    unheard: Vec<NodeId>,
 }
 
 impl Belief {
@@ -79,30 +71,33 @@ impl Belief {
             }
             None => self.advance(&region),
         }
-        self.set_own(region, How::Stands);
+        self.set_own(region, true, Vec::new());
         Ok(())
     }
 
-    /// The same by hand: it takes the place of the source's word until that says something new; and of the
-    /// views that are heard until everybody [is heard](Self::settle), if that is still to come.
-    pub(crate) fn set(&mut self, region: &Region, is_early: bool) -> Result<(), PrimaryError> {
+    /// The same by hand: it takes the place of the source's word until that says something new; and of what
+    /// those say first who are still `unheard`.
+    pub(crate) fn set(
+        &mut self,
+        region: &Region,
+        unheard: Vec<NodeId>,
+    ) -> Result<(), PrimaryError> {
         let region: Region = region.as_str().parse()?;
         self.advance(&region);
-        self.set_own(region, if is_early { How::Early } else { How::ByHand });
+        self.set_own(region, false, unheard);
         Ok(())
     }
 
-    /// Everybody who could be asked has said where he sees the primary.
-    pub(crate) fn settle(&mut self) {
-        if let Some(own) = &mut self.own
-            && own.how == How::Early
-        {
-            own.how = How::ByHand;
+    /// What these nodes say from here on, and all others but those that are still `unheard`, is news.
+    pub(crate) fn settle(&mut self, unheard: impl Fn(&NodeId) -> bool) {
+        if let Some(own) = &mut self.own {
+            own.unheard.retain(|node| unheard(node));
         }
     }
 
-    /// Hears the view of another node. True if it is taken over.
-    pub(crate) fn hear(&mut self, epoch: u64, region: &Region) -> bool {
+    /// Hears the view of another node. True if it is taken over, or overruled by a word that was given by hand
+    /// after it.
+    pub(crate) fn hear(&mut self, node: &NodeId, epoch: u64, region: &Region) -> bool {
         let is_newer = (epoch, region) > (self.view.epoch, &self.view.region);
         if epoch == 0 || epoch > LARGEST || !is_newer || !region.is_well_formed() {
             return false;
@@ -115,14 +110,15 @@ impl Belief {
         if moves {
             // Whoever comes to contradict a view is given the whole patience.
             self.alone_since = None;
-            self.own
-                .take_if(|own| own.how == How::ByHand && own.region != *region);
-            if let Some(Own {
-                region,
-                how: How::Early,
-            }) = self.own.clone()
-            {
-                self.advance(&region);
+            let contradicts = |own: &&mut Own| !own.stands && own.region != *region;
+            if let Some(own) = self.own.as_mut().filter(contradicts) {
+                if own.unheard.contains(node) {
+                    own.unheard.retain(|unheard| unheard != node);
+                    let region = own.region.clone();
+                    self.advance(&region);
+                } else {
+                    self.own = None;
+                }
             }
         }
         true
@@ -158,12 +154,16 @@ impl Belief {
         };
     }
 
-    fn set_own(&mut self, region: Region, how: How) {
+    fn set_own(&mut self, region: Region, stands: bool, unheard: Vec<NodeId>) {
         // A source that repeats itself is not given its patience anew.
         if self.own.as_ref().is_none_or(|own| own.region != region) {
             self.alone_since = None;
         }
-        self.own = Some(Own { region, how });
+        self.own = Some(Own {
+            region,
+            stands,
+            unheard,
+        });
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn hear(belief: &mut Belief, epoch: u64, region: &str) -> bool {
-        belief.hear(epoch, &region.into())
+        belief.hear(&"peer".into(), epoch, &region.into())
     }
 
     fn say(belief: &mut Belief, region: &str) {
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn a_word_by_hand_is_not_insisted_on_once_it_is_overruled() {
         let mut belief = belief("syd");
-        belief.set(&"hkg".into(), false).expect("a region");
+        belief.set(&"hkg".into(), Vec::new()).expect("a region");
         assert_eq!((of(&belief), belief.vouches()), ((1, "hkg"), true));
         hear(&mut belief, 2, "fra");
         assert_eq!(belief.patience(false, secs(1)), None);
@@ -300,21 +300,37 @@ mod tests {
     }
 
     #[test]
-    fn a_word_by_hand_overrules_what_is_heard_of_until_everybody_was_heard() {
-        let mut belief = belief("syd");
-        belief.set(&"hkg".into(), true).expect("a region");
-        assert!(hear(&mut belief, 3, "fra"));
-        assert_eq!((of(&belief), belief.vouches()), ((4, "hkg"), true));
-        belief.settle();
-        hear(&mut belief, 5, "fra");
-        assert_eq!((of(&belief), belief.vouches()), ((5, "fra"), false));
+    fn a_word_by_hand_overrules_the_first_word_of_those_who_were_unheard_and_no_other() {
+        let late = NodeId::from("late");
+        let early = || {
+            let mut belief = belief("syd");
+            let unheard = vec![late.clone()];
+            belief.set(&"hkg".into(), unheard).expect("a region");
+            belief
+        };
+        let mut overrules = early();
+        assert!(overrules.hear(&late, 3, &"fra".into()));
+        assert_eq!((of(&overrules), overrules.vouches()), ((4, "hkg"), true));
+        assert!(overrules.hear(&late, 5, &"fra".into()));
+        assert_eq!((of(&overrules), overrules.vouches()), ((5, "fra"), false));
+
+        let mut hears_another = early();
+        hear(&mut hears_another, 2, "fra");
+        assert_eq!(of(&hears_another), (2, "fra"));
+        hears_another.hear(&late, 3, &"syd".into());
+        assert_eq!(of(&hears_another), (3, "syd"));
+
+        let mut settled = early();
+        settled.settle(|_| false);
+        settled.hear(&late, 3, &"fra".into());
+        assert_eq!((of(&settled), settled.vouches()), ((3, "fra"), false));
     }
 
     #[test]
     fn after_an_absurd_epoch_the_primary_still_moves() {
         let mut belief = belief("syd");
         say_at(&mut belief, LARGEST_SAID, "syd");
-        belief.set(&"hkg".into(), false).expect("a region");
+        belief.set(&"hkg".into(), Vec::new()).expect("a region");
         assert_eq!(of(&belief), (LARGEST_SAID + 1, "hkg"));
         // A lease that is counted as it should be again.
         say_at(&mut belief, 12, "fra");

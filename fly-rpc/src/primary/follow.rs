@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{PrimarySource, belief::Belief, seat::Seat};
+use super::{PrimarySource, seat::Seat};
 use crate::fence::{discard, fenced};
 
 /// Hears every word of a source, until it has none left. `first` is told of the first one.
@@ -79,17 +79,16 @@ pub(crate) async fn follow(seat: Arc<Seat>, node: NodeId) {
 /// again even if nothing changes.
 fn look(seat: &Seat, node: &NodeId, began: Instant, dissent: &mut Dissent) -> Option<Instant> {
     seat.assume();
-    let is_settled = seat.endpoint.presumed().is_empty();
+    // Whoever is none of these any more is one of the links.
+    let unheard = seat.endpoint.presumed();
     let links = seat.endpoint.links();
-    if let Some((epoch, region)) = greatest(&links) {
+    if let Some((node, epoch, region)) = greatest(&links) {
         let ours = seat.view();
         if (epoch, &region) > (ours.epoch, &ours.region) {
-            seat.hear(epoch, &region);
+            seat.hear(&node, epoch, &region);
         }
     }
-    if is_settled {
-        seat.with(Belief::settle);
-    }
+    seat.with(|belief| belief.settle(|node| unheard.iter().any(|link| link.node() == node)));
     let present = seat.region();
     let vouched = links
         .iter()
@@ -117,16 +116,16 @@ fn look(seat: &Seat, node: &NodeId, began: Instant, dissent: &mut Dissent) -> Op
     [patience, settled].into_iter().flatten().min()
 }
 
-fn greatest(links: &[Arc<Link>]) -> Option<(u64, Region)> {
-    let mut greatest: Option<(u64, Region)> = None;
+fn greatest(links: &[Arc<Link>]) -> Option<(NodeId, u64, Region)> {
+    let mut greatest: Option<(NodeId, u64, Region)> = None;
     for link in links {
         link.look_at_view(|view| {
             let epoch = view.epoch.unwrap_or_default();
             let is_greater = greatest
                 .as_ref()
-                .is_none_or(|(most, region)| (epoch, &view.region) > (*most, region));
+                .is_none_or(|(_, most, region)| (epoch, &view.region) > (*most, region));
             if epoch > 0 && epoch <= super::LARGEST && is_greater {
-                greatest = Some((epoch, view.region.clone()));
+                greatest = Some((link.node().clone(), epoch, view.region.clone()));
             }
         });
     }

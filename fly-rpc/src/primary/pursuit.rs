@@ -39,7 +39,7 @@ impl Pursuit {
             return false;
         }
         self.steps += 1;
-        seat.hear(*epoch, primary);
+        seat.hear(link.node(), *epoch, primary);
         let mut changes = seat.endpoint.changes();
         let ours = seat.view();
         if ours.region != *link.region() {

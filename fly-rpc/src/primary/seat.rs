@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use fly_rpc_transport::{Endpoint, Region, View, watch};
+use fly_rpc_transport::{Endpoint, NodeId, Region, View, watch};
 
 use super::{
     PrimaryChanges, PrimaryError, PrimaryView, PrimaryWord, belief::Belief, places::Places,
@@ -92,14 +92,19 @@ impl Seat {
 
     /// Hears a word that is given by hand.
     pub(crate) fn set(&self, region: &Region) -> Result<(), PrimaryError> {
-        // Of those who are about to say hello some may have heard more of it than this node.
-        let is_early = !self.endpoint.presumed().is_empty();
-        self.change("by hand", false, |belief| belief.set(region, is_early))?
+        self.change("by hand", false, |belief| {
+            // Looked at under the lock, so that whoever is heard meanwhile is heard after this.
+            let presumed = self.endpoint.presumed();
+            let unheard = presumed.iter().map(|link| link.node().clone());
+            belief.set(region, unheard.collect())
+        })?
     }
 
     /// Hears a peer's view.
-    pub(crate) fn hear(&self, epoch: u64, region: &Region) {
-        let heard = self.change("another node", true, |belief| belief.hear(epoch, region));
+    pub(crate) fn hear(&self, node: &NodeId, epoch: u64, region: &Region) {
+        let heard = self.change("another node", true, |belief| {
+            belief.hear(node, epoch, region)
+        });
         if let Err(error) = heard
             && !self.is_full.swap(true, Ordering::Relaxed)
         {

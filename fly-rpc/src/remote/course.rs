@@ -1,7 +1,7 @@
 //! How far a call has come. Most calls ask one node once, so what the others need is apart: every call in
 //! flight has room for this.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use fly_rpc_transport::{Backoff, Link, NodeId};
 
@@ -13,7 +13,6 @@ use crate::{
 /// How far a call has come; it may turn to this node in between, and go on.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
-    has_begun: bool,
     /// This node was tried.
     pub(super) here: bool,
     pub(super) attempts: u32,
@@ -42,11 +41,6 @@ impl Course {
             here,
             ..Self::default()
         }
-    }
-
-    /// True the first time.
-    pub(super) fn begins(&mut self) -> bool {
-        !mem::replace(&mut self.has_begun, true)
     }
 
     pub(super) fn detours(&mut self) -> &mut Detours {

@@ -21,7 +21,8 @@ use crate::{
 
 impl RemoteCall<'_> {
     /// One of those whose certificates were seen a moment ago, and whose hellos are under way. They are
-    /// taken to be of this node's build: one that is not says what it serves instead.
+    /// taken to be of this node's build, unless gossip has it otherwise: one that is not says what it serves
+    /// instead.
     pub(super) fn choose_presumed(&self, target: &Target, course: &Course) -> Option<Arc<Link>> {
         let inner = self.node.inner();
         let presumed = inner.endpoint.presumed();

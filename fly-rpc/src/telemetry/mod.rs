@@ -54,7 +54,6 @@ use crate::{
 /// A call that this node makes.
 #[derive(Debug)]
 pub(crate) struct Calling<'a> {
-    begun: Instant,
     span: Open,
     meter: CallMeter<'a>,
     attempts: AtomicU32,
@@ -72,18 +71,11 @@ impl<'a> Calling<'a> {
         now: Instant,
     ) -> Self {
         Self {
-            begun: now,
             span: spans::call(spec, target),
             meter: inner.meters.call(place, now),
             attempts: AtomicU32::new(0),
             has_ended: false,
         }
-    }
-
-    /// When it was first polled.
-    #[inline]
-    pub(crate) fn begun(&self) -> Instant {
-        self.begun
     }
 
     /// Makes it.
