@@ -269,6 +269,16 @@ fn jitter_moves_the_end_of_a_backoff_by_a_fifth_either_way() {
 }
 
 #[test]
+fn an_answer_that_is_looked_at_late_does_not_take_back_those_that_came_after_it() {
+    let vitals = Vitals::new(Arc::new(settings()));
+    let [late, quick, _pending] = [0; 3].map(|now| vitals.ask(at(now)).expect("it serves"));
+    end(&vitals, quick, Verdict::Answered, at(1_900));
+    // It was read before, and its caller had no turn until now.
+    end(&vitals, late, Verdict::Answered, at(10));
+    assert!(!vitals.is_stalled(Duration::ZERO, at(2_000)));
+}
+
+#[test]
 fn a_node_that_fails_every_other_call_is_left_out_after_twenty() {
     let vitals = Vitals::new(Arc::new(settings()));
     let mut calls = 0;

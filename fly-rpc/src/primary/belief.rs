@@ -88,10 +88,15 @@ impl Belief {
         Ok(())
     }
 
-    /// What these nodes say from here on, and all others but those that are still `unheard`, is news.
-    pub(crate) fn settle(&mut self, unheard: impl Fn(&NodeId) -> bool) {
+    /// Those whose first word was said before the last one by hand, and is still to come.
+    pub(crate) fn unheard(&self) -> &[NodeId] {
+        self.own.as_ref().map_or(&[], |own| &own.unheard)
+    }
+
+    /// Of those, the ones that `is_heard` holds of were heard: what they say now is news.
+    pub(crate) fn settle(&mut self, is_heard: impl Fn(&NodeId) -> bool) {
         if let Some(own) = &mut self.own {
-            own.unheard.retain(|node| unheard(node));
+            own.unheard.retain(|node| !is_heard(node));
         }
     }
 
@@ -321,7 +326,7 @@ mod tests {
         assert_eq!(of(&hears_another), (3, "syd"));
 
         let mut settled = early();
-        settled.settle(|_| false);
+        settled.settle(|node| *node == late);
         settled.hear(&late, 3, &"fra".into());
         assert_eq!((of(&settled), settled.vouches()), ((3, "fra"), false));
     }

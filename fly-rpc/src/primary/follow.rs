@@ -79,8 +79,9 @@ pub(crate) async fn follow(seat: Arc<Seat>, node: NodeId) {
 /// again even if nothing changes.
 fn look(seat: &Seat, node: &NodeId, began: Instant, dissent: &mut Dissent) -> Option<Instant> {
     seat.assume();
-    // Whoever is none of these any more is one of the links.
-    let unheard = seat.endpoint.presumed();
+    // Whoever was unheard and is not presumed any more is one of the links, or gone.
+    let unheard = seat.with(|belief| belief.unheard().to_vec());
+    let presumed = seat.endpoint.presumed();
     let links = seat.endpoint.links();
     if let Some((node, epoch, region)) = greatest(&links) {
         let ours = seat.view();
@@ -88,7 +89,9 @@ fn look(seat: &Seat, node: &NodeId, began: Instant, dissent: &mut Dissent) -> Op
             seat.hear(&node, epoch, &region);
         }
     }
-    seat.with(|belief| belief.settle(|node| unheard.iter().any(|link| link.node() == node)));
+    let is_presumed = |node: &NodeId| presumed.iter().any(|link| link.node() == node);
+    let is_heard = |node: &NodeId| unheard.contains(node) && !is_presumed(node);
+    seat.with(|belief| belief.settle(is_heard));
     let present = seat.region();
     let vouched = links
         .iter()
