@@ -172,8 +172,7 @@ impl Endpoint {
         address: SocketAddr,
         expected: Option<NodeId>,
     ) -> Result<Arc<Link>, DialError> {
-        let said = expected.as_ref();
-        let said = said.and_then(|node| self.inner.service.said_of(node));
+        let said = self.said_of(expected.as_ref());
         self.dial_in(Manner::Patient(said), address, expected).await
     }
 
@@ -185,8 +184,7 @@ impl Endpoint {
         address: SocketAddr,
         expected: Option<NodeId>,
     ) -> Result<Arc<Link>, DialError> {
-        let said = expected.as_ref();
-        let said = said.and_then(|node| self.inner.service.said_of(node));
+        let said = self.said_of(expected.as_ref());
         self.dial_in(Manner::OnSight(said), address, expected).await
     }
 
@@ -211,6 +209,10 @@ impl Endpoint {
             None => Manner::Patient(said),
         };
         self.dial_in(manner, address, Some(expected)).await
+    }
+
+    fn said_of(&self, node: Option<&NodeId>) -> Option<Hearsay> {
+        self.inner.service.said_of(node?)
     }
 
     async fn dial_in(

@@ -284,9 +284,7 @@ impl RemoteCall<'_> {
             match (&mut pending).await {
                 Ok(response) => {
                     answers.came(response.body.len());
-                    let at = response.read_at();
-                    let value = self.judge(link, response)?;
-                    Ok(Answer { value, at })
+                    self.judge(link, response)
                 }
                 Err(CallLost::NeverLeft) => Err(self.gone_before_sending(link)),
                 // It left, and nobody looked at it.
@@ -299,11 +297,7 @@ impl RemoteCall<'_> {
                 Err(CallLost::Due) => match pending.abandon() {
                     // It came in the very moment in which the deadline passed: an answer is worth more
                     // than an error.
-                    Abandoned::Answered(response) => {
-                        let at = response.read_at();
-                        let value = self.judge(link, response)?;
-                        Ok(Answer { value, at })
-                    }
+                    Abandoned::Answered(response) => self.judge(link, response),
                     Abandoned::NeverLeft => Err(RpcError::Timeout {
                         stage: Stage::Queued,
                     }),
@@ -323,7 +317,7 @@ impl RemoteCall<'_> {
         }
     }
 
-    fn judge(&self, link: &Link, response: Response) -> Result<Bytes, RpcError> {
+    fn judge(&self, link: &Link, response: Response) -> Result<Answer, RpcError> {
         let Wanted {
             target,
             name,
@@ -332,7 +326,12 @@ impl RemoteCall<'_> {
         } = self.wanted;
         let detail = || String::from_utf8_lossy(&response.body).into_owned();
         Err(match response.status {
-            Status::Ok => return Ok(response.body),
+            Status::Ok => {
+                return Ok(Answer {
+                    at: response.read_at(),
+                    value: response.body,
+                });
+            }
             Status::BadRequest => RpcError::BadRequest,
             Status::UnknownFunction => RpcError::FunctionUnavailable {
                 function: name.to_owned(),

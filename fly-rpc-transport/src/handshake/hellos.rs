@@ -55,14 +55,6 @@ impl Manner {
             Self::Early(presumed) => Some(presumed.catalogue.digest()),
         }
     }
-
-    /// The life and the region that the other end must have.
-    fn takes_for(&self) -> Option<(u64, Region)> {
-        match self {
-            Self::Patient(_) | Self::OnSight(_) => None,
-            Self::Early(presumed) => Some((presumed.incarnation, presumed.region.clone())),
-        }
-    }
 }
 
 /// What a node is taken for.
@@ -85,6 +77,11 @@ impl Presumed {
             view: said.view,
             catalogue,
         })
+    }
+
+    /// The life and the region that the other end must have.
+    fn takes_for(&self) -> (u64, Region) {
+        (self.incarnation, self.region.clone())
     }
 
     /// What its hello would say.
@@ -118,21 +115,17 @@ impl Ours<'_> {
         let (certified, chain) = certified_node(connection)?;
         let own = &self.hello.catalogue;
         let leaves_out = manner.catalogue() == Some(own.digest());
-        let manner = match manner {
-            Manner::OnSight(said) => {
-                match self.presume(connection, &certified, &chain, said.as_ref()) {
-                    Some(presumed) => Manner::Early(presumed),
-                    None => Manner::Patient(said),
-                }
-            }
-            manner => manner,
+        let presumed = match manner {
+            Manner::Patient(_) => None,
+            Manner::Early(presumed) => Some(presumed),
+            Manner::OnSight(said) => self.presume(connection, &certified, &chain, said.as_ref()),
         };
         let (mut send, recv) = connection.open_bi().await?;
         let known = self.catalogues.commonest(own);
         let greeting = Greeting {
             known: known.iter().map(|known| known.digest()).collect(),
             leaves_out,
-            takes_for: manner.takes_for(),
+            takes_for: presumed.as_ref().map(Presumed::takes_for),
             ..self.hello.clone().into()
         };
         say(&mut send, hello_frame(&greeting)).await?;
@@ -144,9 +137,9 @@ impl Ours<'_> {
             untold: greeting.leaves_out,
             taken_for: greeting.takes_for,
         };
-        let (hello, unheard) = match manner {
-            Manner::Early(presumed) => (presumed.hello(self.hello), Some(unheard)),
-            Manner::Patient(_) | Manner::OnSight(_) => {
+        let (hello, unheard) = match presumed {
+            Some(presumed) => (presumed.hello(self.hello), Some(unheard)),
+            None => {
                 let heard = unheard.hear(&mut control).await?;
                 if let Some(untold) = heard.untold {
                     say(&mut send, untold.encode()).await?;

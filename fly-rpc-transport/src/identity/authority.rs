@@ -48,8 +48,8 @@ impl Membership {
         if let Some(previous) = &self.previous {
             roots.push(Authority::derive(previous, &self.cluster)?.trust_anchor()?);
         }
-        let key = life_key(&self.current, &self.cluster);
-        let sealed = life.and_then(|life| key.seal(node, life));
+        let seal = |life| life_key(&self.current, &self.cluster).seal(node, life);
+        let sealed = life.and_then(seal);
         let (certified, renewal) = current.mint(node, sealed, now)?;
         Ok(Material {
             node: node.clone(),

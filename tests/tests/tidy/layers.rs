@@ -193,7 +193,7 @@ const LAYERS: [Layer; 9] = [
     Layer {
         name: "functions",
         files: &["fly-rpc/src/"],
-        never: &["quinn", "rustls", "rcgen", "ring::"],
+        never: &["quinn", "rustls", "rcgen", "ring"],
         but: "",
     },
     Layer {
