@@ -35,18 +35,19 @@ where
     let written = catch_unwind(AssertUnwindSafe(|| {
         value.serialize(Writer::at(&mut mirror, Some(root))).is_ok()
     }));
-    if let Some(end) = mirror.end {
-        return Err(end);
-    }
-    if !matches!(written, Ok(true)) {
+    if !mirror.ends_well(matches!(written, Ok(true)))? {
         return Ok(());
     }
     let returned = catch_unwind(AssertUnwindSafe(|| there_and_back(value, unordered)));
-    returned.unwrap_or(Ok(())).map_err(|difference| {
-        let id = table.edge(root).target.unwrap_or(Table::ROOT);
-        let fault = Fault::ShapeDiffers(table.definition(id).rust_name, difference.to_owned());
-        End::Fault(fault, vec![root])
-    })
+    returned
+        .unwrap_or(Ok(()))
+        .map_err(|difference| differing(table, root, difference))
+}
+
+fn differing(table: &Table, root: Spot, difference: &str) -> End {
+    let id = table.edge(root).target.unwrap_or(Table::ROOT);
+    let fault = Fault::ShapeDiffers(table.definition(id).rust_name, difference.to_owned());
+    End::Fault(fault, vec![root])
 }
 
 /// Belt and braces: what postcard reads back must be written the same again.
@@ -84,6 +85,13 @@ pub(super) struct Mirror<'t> {
     pub(super) path: Vec<Spot>,
     /// The first difference.
     pub(super) end: Option<End>,
+}
+
+impl Mirror<'_> {
+    /// True if the value was written.
+    fn ends_well(self, was_written: bool) -> Result<bool, End> {
+        self.end.map_or(Ok(was_written), Err)
+    }
 }
 
 /// Bytes for postcard to read, borrowed for ever because arguments may borrow (`&str`) and their lifetime is not known here.

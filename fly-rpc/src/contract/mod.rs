@@ -100,7 +100,8 @@ where
     A: Arguments<'static>,
     R: DeserializeOwned + Serialize,
 {
-    described::<A, R, _>(name, version, parameters, |graph, function| Contract {
+    let types = Types::of::<A, R>();
+    types.described(name, version, parameters, |graph, function| Contract {
         fingerprint: Fingerprint::of(&tree::encode(graph)),
         text: text::render(graph, function),
     })
@@ -120,42 +121,60 @@ where
     A: Arguments<'static>,
     R: DeserializeOwned + Serialize,
 {
-    described::<A, R, _>(name, version, parameters, |graph, _| tree::encode(graph))
+    let types = Types::of::<A, R>();
+    types.described(name, version, parameters, |graph, _| tree::encode(graph))
 }
 
-/// What `describe` makes of a function's types.
-fn described<A, R, T: Send>(
-    name: &str,
-    version: u32,
-    parameters: &[&'static str],
-    describe: fn(&Graph, Identified<'_>) -> T,
-) -> Result<T, ContractError>
-where
-    A: Arguments<'static>,
-    R: DeserializeOwned + Serialize,
-{
-    let types = arguments::type_names::<A>();
-    let function = Identified {
-        name,
-        version,
-        parameters,
-        types: &types,
-        output: std::any::type_name::<R>(),
-    };
-    let walk = || {
-        let table = tracer::walk::<A, R>(function)?;
-        Ok(describe(&Graph::new(&table, function), function))
-    };
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("fly-rpc contract".to_owned())
-            .stack_size(STACK);
-        match thread.spawn_scoped(scope, walk) {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            // No thread to be had: nearly every type is content with the stack that is left here.
-            Err(_) => walk(),
+/// A function's types, behind one pointer: what is done with them is compiled once, and not for each function.
+struct Types {
+    arguments: Vec<&'static str>,
+    output: &'static str,
+    read: tracer::Read,
+}
+
+impl Types {
+    fn of<A, R>() -> Self
+    where
+        A: Arguments<'static>,
+        R: DeserializeOwned + Serialize,
+    {
+        Self {
+            arguments: arguments::type_names::<A>(),
+            output: std::any::type_name::<R>(),
+            read: tracer::read::<A, R>,
         }
-    })
+    }
+
+    /// What `describe` makes of them.
+    fn described<T: Send>(
+        &self,
+        name: &str,
+        version: u32,
+        parameters: &[&'static str],
+        describe: fn(&Graph, Identified<'_>) -> T,
+    ) -> Result<T, ContractError> {
+        let function = Identified {
+            name,
+            version,
+            parameters,
+            types: &self.arguments,
+            output: self.output,
+        };
+        let walk = || {
+            let table = tracer::walk(self.read, function)?;
+            Ok(describe(&Graph::new(&table, function), function))
+        };
+        thread::scope(|scope| {
+            let thread = thread::Builder::new()
+                .name("fly-rpc contract".to_owned())
+                .stack_size(STACK);
+            match thread.spawn_scoped(scope, walk) {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // No thread to be had: nearly every type is content with the stack that is left here.
+                Err(_) => walk(),
+            }
+        })
+    }
 }
 
 /// Stack for one walk, which is as deep as the deepest type (up to `tracer::MAX_DEPTH` levels). Without optimisation, a level of

@@ -26,17 +26,25 @@ use super::{
 mod deserializer;
 mod visit;
 
-/// The definitions behind one function.
-pub(super) fn walk<A, R>(function: Identified<'_>) -> Result<Table, ContractError>
+/// Passes over a function's arguments and its return value.
+pub(super) type Read = fn(&mut Tracer) -> Result<(), End>;
+
+/// [`Read`] for one function.
+pub(super) fn read<A, R>(tracer: &mut Tracer) -> Result<(), End>
 where
     A: Arguments<'static>,
     R: Deserialize<'static> + Serialize,
 {
+    A::each(tracer)?;
+    tracer.explore::<R>(Table::OUTPUT, 0)
+}
+
+/// The definitions behind one function.
+pub(super) fn walk(read: Read, function: Identified<'_>) -> Result<Table, ContractError> {
     let mut split = Vec::new();
     loop {
         let mut tracer = Tracer::new(split);
-        let end = A::each(&mut tracer).and_then(|()| tracer.explore::<R>(Table::OUTPUT, 0));
-        match end {
+        match read(&mut tracer) {
             Ok(()) => return Ok(tracer.table),
             Err(End::Split) => split = tracer.split,
             Err(End::Fault(fault, path)) => {
@@ -67,7 +75,7 @@ pub(super) enum Fault {
 
 /// The error of the tracing deserializer; what it means is kept in the [`Tracer`].
 #[derive(Debug)]
-struct Refusal;
+pub(super) struct Refusal;
 
 /// Why the current pass will give no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +109,15 @@ struct Position {
     rust_name: &'static str,
 }
 
+/// A position that was entered, and what is restored behind it.
+#[derive(Debug)]
+struct Entered {
+    position: Position,
+    attempt: usize,
+    depth: usize,
+    outer: Draw,
+}
+
 /// Which samples the leaves below a position get.
 #[derive(Clone, Copy, Debug, Default)]
 struct Draw {
@@ -110,7 +127,7 @@ struct Draw {
 
 /// The state of a walk; `tracer/deserializer.rs` lets serde drive it, `tracer/visit.rs` decides.
 #[derive(Debug)]
-struct Tracer {
+pub(super) struct Tracer {
     table: Table,
     /// Names that stand for more than one type: what has one in its own name is told apart by place.
     split: Vec<&'static str>,
@@ -168,32 +185,42 @@ impl Tracer {
             let read = AssertUnwindSafe(|| {
                 self.edge(slot, type_name::<T>(), |tracer| T::deserialize(tracer))
             });
-            let value = match catch_unwind(read) {
-                Ok(result) => result.ok(),
-                Err(_panic) => {
-                    self.blame_panic();
-                    None
-                }
-            };
-            if let Some(end) = self.end.take() {
-                return Err(end);
+            let value = catch_unwind(read).unwrap_or_else(|_panic| {
+                self.blame_panic();
+                Err(Refusal)
+            });
+            if self.is_whole(value.is_ok())?
+                && let Ok(value) = value
+            {
+                mirror::verify(&mut self.table, root, &value, self.repeated)?;
             }
-            match (self.failure, value) {
-                (None, Some(value)) => {
-                    mirror::verify(&mut self.table, root, &value, self.repeated)?
-                }
-                (failure, _) => self.undo(failure)?,
-            }
-            self.table.survey();
-            let edge = self.table.edge(root);
-            let more = edge
-                .target
-                .is_some_and(|id| self.table.definition(id).distance.is_some());
-            let again = matches!(self.failure, Some(Failure::Refused | Failure::Deep));
-            if edge.opaque.is_some() || !(more || again) {
+            if !self.goes_on(root) {
                 return Ok(());
             }
         }
+    }
+
+    /// True if the pass built a value; otherwise what it seemed to have explored is taken back.
+    fn is_whole(&mut self, has_value: bool) -> Result<bool, End> {
+        if let Some(end) = self.end.take() {
+            return Err(end);
+        }
+        let is_whole = has_value && self.failure.is_none();
+        if !is_whole {
+            self.undo()?;
+        }
+        Ok(is_whole)
+    }
+
+    /// True if there is more to see behind `root`.
+    fn goes_on(&mut self, root: Spot) -> bool {
+        self.table.survey();
+        let edge = self.table.edge(root);
+        let more = edge
+            .target
+            .is_some_and(|id| self.table.definition(id).distance.is_some());
+        let again = matches!(self.failure, Some(Failure::Refused | Failure::Deep));
+        edge.opaque.is_none() && (more || again)
     }
 
     fn begin(&mut self, arm: usize) {
@@ -215,12 +242,12 @@ impl Tracer {
     }
 
     /// Takes back what a pass without a value seemed to have explored.
-    fn undo(&mut self, failure: Option<Failure>) -> Result<(), End> {
+    fn undo(&mut self) -> Result<(), End> {
         let keep = self.keep_from.min(self.journal.len());
         for &(id, arm) in &self.journal[..keep] {
             self.table.arm_mut(id, arm).explored = false;
         }
-        if failure == Some(Failure::Deep) {
+        if self.failure == Some(Failure::Deep) {
             self.deep_passes += 1;
             if self.deep_passes > DEEP_PASSES {
                 let path = self.path();
@@ -256,6 +283,13 @@ impl Tracer {
         rust_name: &'static str,
         read: impl FnOnce(&mut Self) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
+        let entered = self.enter(slot, rust_name)?;
+        let result = read(self);
+        self.leave(entered, result.is_ok());
+        result
+    }
+
+    fn enter(&mut self, slot: usize, rust_name: &'static str) -> Result<Entered, Refusal> {
         let Some(&Frame {
             definition, arm, ..
         }) = self.stack.last()
@@ -271,21 +305,37 @@ impl Tracer {
         if !self.is_worth_reading(spot) {
             return Err(self.fail(Failure::Expected));
         }
-        let (depth, outer) = (self.stack.len(), self.draw);
         let position = Position {
             spot,
             journal: self.journal.len(),
             rust_name,
         };
+        let entered = Entered {
+            position,
+            attempt,
+            depth: self.stack.len(),
+            outer: self.draw,
+        };
         if attempt > 0 {
             self.draw = Draw { attempt, drawn: 0 };
         }
         self.open.push(position);
-        let result = read(self);
-        match &result {
-            Ok(_) if self.failure.is_none() => self.table.edge_mut(spot).accepted = attempt,
-            Err(_) if self.failure.is_none() && self.end.is_none() => self.blame(position, 1),
-            _ => {}
+        Ok(entered)
+    }
+
+    fn leave(&mut self, entered: Entered, has_value: bool) {
+        let Entered {
+            position,
+            attempt,
+            depth,
+            outer,
+        } = entered;
+        if self.failure.is_none() {
+            if has_value {
+                self.table.edge_mut(position.spot).accepted = attempt;
+            } else if self.end.is_none() {
+                self.blame(position, 1);
+            }
         }
         // Where a pass went too deep is shown to the user, so the way there stays.
         if self.failure != Some(Failure::Deep) {
@@ -295,7 +345,6 @@ impl Tracer {
         if attempt > 0 {
             self.draw = outer;
         }
-        result
     }
 
     /// A dead position is entered only for what is still to be seen there.

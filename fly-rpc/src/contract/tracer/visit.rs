@@ -10,14 +10,17 @@ use crate::contract::shape::{FULL, Form, Id, Identity, Key, Kind, Spot};
 impl Tracer {
     /// Something of this kind was asked for at the open position.
     pub(super) fn meet<V: de::Visitor<'static>>(&mut self, kind: Kind) -> Result<Id, Refusal> {
+        self.note(Identity::of::<V>(kind), type_name::<V::Value>())
+    }
+
+    fn note(&mut self, identity: Identity, rust_name: &'static str) -> Result<Id, Refusal> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
-            return Err(self.stop(Fault::TooLarge(type_name::<V::Value>())));
+            return Err(self.stop(Fault::TooLarge(rust_name)));
         }
         let Some(&Position { spot, .. }) = self.open.last() else {
             return Err(Refusal);
         };
-        let identity = Identity::of::<V>(kind);
         let is_split = self.split.iter().any(|name| identity.value.contains(name));
         let place = is_split.then(|| {
             self.open
@@ -60,6 +63,17 @@ impl Tracer {
         read: impl FnOnce(&mut Self, usize) -> Result<V::Value, Refusal>,
     ) -> Result<V::Value, Refusal> {
         let id = self.meet::<V>(kind)?;
+        let (arm, depth) = self.enter_arm(id)?;
+        let result = read(self, arm);
+        if result.is_ok() {
+            self.stack.truncate(depth);
+        }
+        self.settle(id, arm, result.is_ok());
+        result
+    }
+
+    /// Chooses an arm and opens it; also how deep it stands.
+    fn enter_arm(&mut self, id: Id) -> Result<(usize, usize), Refusal> {
         if self.stack.len() >= MAX_DEPTH {
             return Err(self.fail(Failure::Deep));
         }
@@ -73,12 +87,7 @@ impl Tracer {
             height: 0,
             fresh: self.fresh,
         });
-        let depth = self.stack.len();
-        let result = read(self, arm);
-        if result.is_ok() {
-            self.stack.truncate(depth);
-        }
-        self.settle(id, arm, result)
+        Ok((arm, self.stack.len()))
     }
 
     /// Which alternative to take.
@@ -109,10 +118,10 @@ impl Tracer {
     }
 
     /// Notes how the reading of an arm ended.
-    fn settle<T>(&mut self, id: Id, arm: usize, result: Result<T, Refusal>) -> Result<T, Refusal> {
+    fn settle(&mut self, id: Id, arm: usize, has_value: bool) {
         let is_enum = matches!(self.table.definition(id).kind, Kind::Enum(..));
         let entry = self.table.arm_mut(id, arm);
-        if result.is_ok() {
+        if has_value {
             let height = self.stack.pop().map_or(1, |frame| frame.height + 1);
             entry.height = Some(entry.height.map_or(height, |known| known.min(height)));
             if let Some(outer) = self.stack.last_mut() {
@@ -120,10 +129,10 @@ impl Tracer {
             }
         }
         if self.end.is_some() {
-            return result;
+            return;
         }
-        match (&result, self.failure) {
-            (Err(_), None) if is_enum && entry.form == Form::Unseen => {
+        match (has_value, self.failure) {
+            (false, None) if is_enum && entry.form == Form::Unseen => {
                 // It did not even look inside: there is no such variant (an alias, or another platform's).
                 entry.refused = true;
                 self.failure = Some(Failure::Refused);
@@ -132,7 +141,7 @@ impl Tracer {
                 entry.explored = true;
                 self.journal.push((id, arm));
             }
-            (Err(_), Some(Failure::Expected)) if entry.dead => {
+            (false, Some(Failure::Expected)) if entry.dead => {
                 entry.explored = true;
                 let frame = self.stack.iter().rev().find(|frame| frame.definition == id);
                 self.keep_from =
@@ -140,7 +149,6 @@ impl Tracer {
             }
             _ => {}
         }
-        result
     }
 
     /// The form of the enum arm that is being read.
