@@ -6,6 +6,7 @@
 )]
 
 use std::{
+    any::TypeId,
     fmt,
     future::Future,
     pin::{Pin, pin},
@@ -13,20 +14,17 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use crate::{
-    deadline,
-    error::{CallError, RpcError, Stage},
-    local::{admit_here, run_encoded_here, run_here},
+    error::{CallError, RpcError},
+    local::{run_encoded_here, run_here},
     node::Node,
     payload,
-    registry::{Function, Registered, registered_of},
-    remote::{Course, Outcome, RemoteCall, bad_target},
-    resolve::Wanted,
-    scope,
+    plan::{Leaving, Plan, Stay, Wishes},
+    registry::Function,
+    remote::Outcome,
     target::Target,
     telemetry::Calling,
 };
@@ -73,12 +71,7 @@ pub struct Call<'a, R> {
 
 #[derive(Debug)]
 struct Options<'a, R> {
-    target: Target,
-    timeout: Option<Duration>,
-    node: Option<Node>,
-    wait_ready: bool,
-    /// The end of a call that this one takes over from.
-    no_later_than: Option<Instant>,
+    wishes: Wishes,
     older: Option<Call<'a, R>>,
 }
 
@@ -94,24 +87,20 @@ pin_project! {
     #[project = State]
     enum Invocation<'a, R, A, F, W> {
         /// `None` only while it is made.
-        Planned { plan: Option<(Options<'a, R>, A)>, make: F },
+        Wished { wish: Option<(Options<'a, R>, A)>, make: F },
         Made { #[pin] work: W },
     }
 }
 
-/// Plans a call of `F`. What stubs consist of.
+/// A call of `F` that is not made yet. What stubs consist of.
 pub fn call<'a, F: Function>(target: impl Into<Target>, args: F::Args<'a>) -> Call<'a, F::Output> {
     let options = Options {
-        target: target.into(),
-        timeout: None,
-        node: None,
-        wait_ready: false,
-        no_later_than: None,
+        wishes: Wishes::new(target.into()),
         older: None,
     };
     Call {
-        invocation: Box::pin(Invocation::Planned {
-            plan: Some((options, args)),
+        invocation: Box::pin(Invocation::Wished {
+            wish: Some((options, args)),
             make: invoke::<F>,
         }),
     }
@@ -123,17 +112,17 @@ impl<'a, R> Call<'a, R> {
     /// the function's own `timeout`, else the node's (5 s). Inside a handler a call never outlives
     /// the call that is being served.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|options| options.timeout = Some(timeout))
+        self.with(|options| options.wishes.timeout = Some(timeout))
     }
 
     /// Makes the call through this node instead of the one of the current scope or the default one.
     pub fn via(self, node: &Node) -> Self {
-        self.with(|options| options.node = Some(node.clone()))
+        self.with(|options| options.wishes.node = Some(node.clone()))
     }
 
     /// Waits, within the deadline, for a node that can serve the call, instead of failing at once.
     pub fn wait_ready(self) -> Self {
-        self.with(|options| options.wait_ready = true)
+        self.with(|options| options.wishes.wait_ready = true)
     }
 
     /// If no node of the target offers this version, makes that call instead, within what is left
@@ -144,6 +133,14 @@ impl<'a, R> Call<'a, R> {
                 Some(first) => first.or_older(older),
                 None => older,
             });
+        })
+    }
+
+    /// Takes over from a call that nobody serves, within what is left of its time.
+    fn behind(self, plan: Plan<'_>) -> Self {
+        self.with(|options| {
+            options.wishes.no_later_than = plan.due;
+            options.wishes.node.get_or_insert(plan.node);
         })
     }
 
@@ -176,8 +173,8 @@ impl<R> fmt::Debug for Call<'_, R> {
         match self.invocation.options() {
             Some(options) => f
                 .debug_struct("Call")
-                .field("target", &options.target)
-                .field("timeout", &options.timeout)
+                .field("target", &options.wishes.target)
+                .field("timeout", &options.wishes.timeout)
                 .finish_non_exhaustive(),
             None => f.write_str("Call(made)"),
         }
@@ -211,15 +208,15 @@ where
     type Output = Result<R, RpcError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let State::Planned { plan, make } = self.as_mut().project()
-            && let Some((options, args)) = plan.take()
+        if let State::Wished { wish, make } = self.as_mut().project()
+            && let Some((options, args)) = wish.take()
         {
             let work = make(options, args);
             self.set(Self::Made { work });
         }
         match self.project() {
             State::Made { work } => work.poll(cx),
-            State::Planned { .. } => unreachable!("it is made when it is first polled"),
+            State::Wished { .. } => unreachable!("it is made when it is first polled"),
         }
     }
 }
@@ -230,14 +227,14 @@ where
 {
     fn options(&self) -> Option<&Options<'a, R>> {
         match self {
-            Self::Planned { plan, .. } => plan.as_ref().map(|(options, _)| options),
+            Self::Wished { wish, .. } => wish.as_ref().map(|(options, _)| options),
             Self::Made { .. } => None,
         }
     }
 
     fn options_mut(self: Pin<&mut Self>) -> Option<&mut Options<'a, R>> {
         match self.project() {
-            State::Planned { plan, .. } => plan.as_mut().map(|(options, _)| options),
+            State::Wished { wish, .. } => wish.as_mut().map(|(options, _)| options),
             State::Made { .. } => None,
         }
     }
@@ -246,48 +243,24 @@ where
 /// What becomes of a call when it is first polled.
 ///
 /// Every call in flight is as large as this future and that of [`make`] in it. So their arguments are captured, for
-/// which an `async fn` has room twice, and nothing outlives an `await` that is not needed behind it.
+/// which an `async fn` has room twice, and nothing outlives an `await` that is not needed behind it. And what
+/// need not know the function's types stands apart: these two are compiled for each function.
 fn invoke<'a, F: Function>(
     mut options: Options<'a, F::Output>,
     args: F::Args<'a>,
 ) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
     async move {
-        let Some(node) = options.node.take().or_else(crate::node) else {
-            return Err(RpcError::NotStarted);
-        };
-        let begun = Instant::now();
-        let deadline = options.deadline(begun, &node, F::SPEC.timeout);
-        let older = options.older.take();
+        let now = Instant::now();
+        let plan = options.wishes.plan(&F::SPEC, TypeId::of::<F>(), now)?;
         let outcome = {
-            let registered = registered_of::<F>();
-            let place = registered.map(|(place, _)| place);
-            let calling = Calling::begin(node.inner(), &F::SPEC, place, &options.target, begun);
-            let outcome = match deadline {
-                Some(deadline) => {
-                    let terms = Terms {
-                        target: &options.target,
-                        wait_ready: options.wait_ready,
-                        has_older: older.is_some(),
-                    };
-                    let made = make::<F>(&node, args, registered, terms, deadline, &calling);
-                    calling.watch(pin!(made)).await
-                }
-                None => Err(RpcError::Timeout {
-                    stage: Stage::FindingNode,
-                }),
-            };
+            let calling = plan.calling(&F::SPEC, now);
+            let made = make::<F>(&plan, args, options.older.is_some(), &calling);
+            let outcome = calling.watch(pin!(made)).await;
             calling.end(&outcome);
             outcome
         };
-        match older {
-            Some(older) if is_for_older(&outcome) => {
-                older
-                    .with(|options| {
-                        options.no_later_than = deadline;
-                        options.node.get_or_insert(node);
-                    })
-                    .await
-            }
+        match options.older.take() {
+            Some(older) if is_for_older(&outcome) => older.behind(plan).await,
             _ => outcome,
         }
     }
@@ -301,133 +274,35 @@ fn is_for_older<R>(outcome: &Result<R, RpcError>) -> bool {
     )
 }
 
-impl<R> Options<'_, R> {
-    /// When a call that begins `now` is due; `None` if that has passed. `own` is the function's timeout.
-    fn deadline(&self, now: Instant, node: &Node, own: Option<Duration>) -> Option<Instant> {
-        let inner = node.inner();
-        let timeout = self.timeout.or(own).unwrap_or(inner.default_timeout);
-        let due = deadline::after(now, timeout, inner.limits.deadline);
-        let due = deadline::earlier(due, scope::inherited_deadline());
-        let due = deadline::earlier(due, self.no_later_than);
-        (due > now).then_some(due)
-    }
-}
-
-/// What of a call's options is left to heed.
-#[derive(Clone, Copy, Debug)]
-struct Terms<'a> {
-    target: &'a Target,
-    wait_ready: bool,
-    has_older: bool,
-}
-
 /// Makes the call: here if this is where it should run, elsewhere otherwise.
 fn make<F: Function>(
-    node: &Node,
+    plan: &Plan<'_>,
     args: F::Args<'_>,
-    registered: Option<(usize, &'static Registered)>,
-    terms: Terms<'_>,
-    deadline: Instant,
+    has_older: bool,
     calling: &Calling<'_>,
 ) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
     async move {
-        let inner = node.inner();
-        if node.is_stopped() {
-            return Err(RpcError::NotStarted);
-        }
-        if let Some(error) = bad_target(terms.target) {
-            return Err(error);
-        }
-        let mut refused_here: Option<Box<RpcError>> = None;
-        let first = terms.target.in_order().first();
-        if first.is_some_and(|first| inner.here().is_target(first))
-            && let Some((place, _)) = registered
-            && let Some(served) = inner.registry.at(place)
-        {
-            match admit_here(node, served, terms.target, deadline) {
-                Ok(scope) => {
-                    calling.here();
-                    return run_here::<F>(node, scope, args, deadline).await;
-                }
-                Err(error) => refused_here = Some(Box::new(error)),
+        let deadline = plan.deadline()?;
+        let refused = {
+            let stay = plan.stay(deadline, calling)?;
+            match stay {
+                Stay::Here(scope) => return run_here::<F>(&plan.node, scope, args, deadline).await,
+                Stay::Elsewhere(refused) => refused,
             }
-        }
-        // A function that is not in the registry, or has no contract, can only be one that this node
-        // hides: it cannot be called from here either.
-        let Some((place, function)) = registered else {
-            return Err(RpcError::Encode);
         };
-        let Ok(contract) = &function.contract else {
-            return Err(RpcError::Encode);
+        let mut leaving = plan.leave(deadline, refused, has_older)?;
+        let arguments = payload::encode(args, &F::SPEC)?;
+        let Leaving { remote, course, .. } = &mut leaving;
+        // What is awaited behind this is not awaited in it, or the outcome would have room beside it.
+        let scope = match remote.run(&arguments, course, calling).await {
+            Ok(Outcome::Value(value)) => return payload::decode(&value, &F::SPEC, &plan.node),
+            Ok(Outcome::Here(scope)) => *scope,
+            Err(error) => return Err(leaving.reason(error)),
         };
-        let wanted = Wanted {
-            target: terms.target,
-            name: F::SPEC.name,
-            version: F::SPEC.version,
-            fingerprint: contract.fingerprint().to_bytes(),
-            contract: contract.text(),
-        };
-        let remote = RemoteCall {
-            node,
-            spec: function.spec(),
-            place,
-            wanted,
-            deadline,
-            wait_ready: terms.wait_ready,
-            has_older: terms.has_older,
-        };
-        let arguments = payload::encode::<F>(args)?;
-        // The primary left in this very moment, and may come back.
-        let is_gone = matches!(refused_here.as_deref(), Some(RpcError::WrongRegion { .. }));
-        let course = Course::new(refused_here.is_some() && !is_gone);
-        let outcome = leave::<F>(&remote, arguments, course, calling).await;
-        match outcome {
-            // Others of the target did not help either: what this node said first is the better reason.
-            Err(RpcError::NoNode { .. } | RpcError::FunctionUnavailable { .. }) => {
-                refused_here.map_or(outcome, |reason| Err(*reason))
-            }
-            outcome => outcome,
-        }
+        // Not the one above, for which every call would have room behind the first `await`.
+        let deadline = leaving.remote.deadline;
+        run_encoded_here::<F>(&plan.node, scope, arguments, deadline)
+            .await
+            .map_err(|error| leaving.course.verdict(error))
     }
-}
-
-/// Makes a call that leaves this process. It may come back, if this node belongs to a target that the caller
-/// named for the case that the first one has nobody; or if the primary comes here meanwhile.
-fn leave<F: Function>(
-    remote: &RemoteCall<'_>,
-    arguments: Bytes,
-    mut course: Course,
-    calling: &Calling<'_>,
-) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
-    async move {
-        loop {
-            match remote.run(&arguments, &mut course, calling).await? {
-                Outcome::Value(value) => return payload::decode::<F>(&value, remote.node),
-                Outcome::Here => {}
-            }
-            let returned = come_back::<F>(remote, &arguments, calling);
-            match Box::pin(returned).await {
-                Ok(outcome) => return outcome.map_err(|error| course.verdict(error)),
-                Err(refused) => course.refused_here(refused),
-            }
-        }
-    }
-}
-
-/// Runs the function here after all.
-///
-/// # Errors
-/// Why this node does not let it in.
-async fn come_back<F: Function>(
-    remote: &RemoteCall<'_>,
-    arguments: &Bytes,
-    calling: &Calling<'_>,
-) -> Result<Result<F::Output, RpcError>, RpcError> {
-    let node = remote.node;
-    let Some(served) = node.inner().registry.at(remote.place) else {
-        return Ok(Err(RpcError::Encode));
-    };
-    let scope = admit_here(node, served, remote.wanted.target, remote.deadline)?;
-    calling.here();
-    Ok(run_encoded_here::<F>(node, scope, arguments.clone(), remote.deadline).await)
 }

@@ -6,14 +6,14 @@
 
 use std::{
     future::Future,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
 use fly_rpc_transport::{
-    Hearsay, Link, NodeId, Request, ResponseFrame, Served, Service, Status, View,
+    CallId, Hearsay, Link, NodeId, Request, ResponseFrame, Served, Service, Status, View,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -23,14 +23,15 @@ use crate::{
     context::CallContext,
     deadline,
     fence::discard,
+    handling::{Surroundings, handle},
     inquiry::Question,
     node::{Inner, Node},
     payload,
     permits::Permit,
     primary::PrimaryView,
     registry::{Function, Pin as PinnedTo, Scope, Spec},
-    run::{Arguments, RunError, run, until},
-    scope::{self, Current},
+    run::{Arguments, RunError, apart, run, run_blocking},
+    scope::Current,
     stall,
     telemetry::Serving,
 };
@@ -186,14 +187,18 @@ fn admit(node: Node, link: &Arc<Link>, request: Request) -> Served {
     Served::Handler {
         future: serve(Admitted {
             scope,
-            current: Current {
-                node,
-                deadline: Some(deadline),
-            },
-            serving,
-            deadline: cancellable.then_some(deadline),
-            request,
             bounds,
+            surroundings: Surroundings {
+                spec,
+                call: request.id(),
+                current: Current {
+                    node,
+                    deadline: Some(deadline),
+                },
+                serving,
+                deadline: cancellable.then_some(deadline),
+            },
+            arguments: request.arguments,
         }),
         cancellable,
     }
@@ -238,12 +243,9 @@ fn inquire(node: Node, link: &Link, request: Request) -> Served {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     scope: Scope,
-    current: Current,
-    serving: Serving,
-    /// When the function is dropped; `None` if it runs to its end whatever happens.
-    deadline: Option<Instant>,
-    request: Request,
+    arguments: Bytes,
     bounds: Bounds,
+    surroundings: Surroundings,
 }
 
 /// Runs `F` on a request and writes the answer. What `Entry` points to.
@@ -252,37 +254,36 @@ pub(crate) fn serve<F: Function>(
 ) -> Pin<Box<dyn Future<Output = ResponseFrame> + Send>> {
     let Admitted {
         scope,
-        current,
-        serving,
-        deadline,
-        request,
+        arguments,
         bounds,
+        surroundings,
     } = admitted;
-    let (call, arguments) = (request.id(), request.arguments);
-    Box::pin(scope::within(current, async move {
-        let function = until(deadline, async {
-            let arguments = Arguments::Encoded(arguments, bounds.arguments);
-            match run::<F>(scope, arguments).await {
-                Ok(value) => encode(call.respond(Status::Ok), value, &F::SPEC, bounds),
-                Err(RunError::Arguments) => call.respond(Status::BadRequest),
-                Err(RunError::Panicked) => call.respond(Status::Panicked),
-                Err(RunError::Interrupted) => call.respond(Status::Interrupted),
-            }
-        });
-        let answer = serving.watch(pin!(function)).await;
-        let answer = answer.unwrap_or_else(|| call.respond(Status::Interrupted));
-        serving.end(&answer);
-        answer
-    }))
+    let call = surroundings.call;
+    let arguments = Arguments::<F>::Encoded(arguments, bounds.arguments);
+    let respond = move |outcome| answer(call, &F::SPEC, outcome, bounds);
+    // Known when this is compiled, so that only a function that blocks is made ready for a thread of its own.
+    if const { F::SPEC.blocking } {
+        let work = move || Ok(respond(run_blocking::<F>(scope, arguments)));
+        handle(surroundings, apart(work), move |answered| {
+            answered.unwrap_or_else(|error| call.respond(error.status()))
+        })
+    } else {
+        handle(surroundings, run::<F>(scope, arguments), respond)
+    }
 }
 
 /// The value may panic while it is encoded or dropped; it ran all the same.
-fn encode<T: Serialize + 'static>(
-    mut answer: ResponseFrame,
-    mut value: T,
+fn answer<T: Serialize + 'static>(
+    call: CallId,
     spec: &Spec,
+    outcome: Result<T, RunError>,
     bounds: Bounds,
 ) -> ResponseFrame {
+    let mut value = match outcome {
+        Ok(value) => value,
+        Err(error) => return call.respond(error.status()),
+    };
+    let mut answer = call.respond(Status::Ok);
     let encode = || match codec::bytes_in(&mut value) {
         Some(bytes) => {
             codec::encode_into(&bytes.len(), answer.body())?;
@@ -291,22 +292,27 @@ fn encode<T: Serialize + 'static>(
         }
         None => codec::encode_into(&value, answer.body()),
     };
-    let encoded = payload::encoded(spec, "an answer", encode);
+    let encoded = payload::answer(spec, encode).is_some();
     discard(value);
     let size = answer.size();
-    if encoded.is_some() && size <= bounds.answer {
+    if encoded && size <= bounds.answer {
         return answer;
     }
-    if encoded.is_some() {
-        tracing::warn!(
-            function = spec.name,
-            version = spec.version,
-            size,
-            limit = bounds.answer,
-            "an answer is too large"
-        );
+    if encoded {
+        log_too_large(spec, size, bounds.answer);
     }
     answer.restart(Status::BadResponse)
+}
+
+#[cold]
+fn log_too_large(spec: &Spec, size: usize, limit: usize) {
+    tracing::warn!(
+        function = spec.name,
+        version = spec.version,
+        size,
+        limit,
+        "an answer is too large"
+    );
 }
 
 fn unknown_function(inner: &Inner, request: &Request, question: Option<Question>) -> ResponseFrame {

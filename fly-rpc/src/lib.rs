@@ -25,12 +25,14 @@ mod fnv;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod handling;
 mod inquiry;
 mod local;
 mod membership;
 mod node;
 mod payload;
 mod permits;
+mod plan;
 mod primary;
 mod registry;
 mod remote;

@@ -1,9 +1,15 @@
 //! A call that stays in this process: the function runs in place, under the same deadline, fence,
 //! permits and errors as elsewhere.
 
-use std::sync::Arc;
+#![expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for each argument twice"
+)]
+
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
 use crate::{
@@ -14,9 +20,10 @@ use crate::{
     payload,
     permits::Permit,
     primary::PrimaryView,
-    registry::{Function, Pin, Scope, Served},
-    run::{Arguments, RunError, log_panic, run, until},
+    registry::{Function, Pin as PinnedTo, Scope, Served, Spec},
+    run::{Arguments, RunError, apart, log_panic, run, run_blocking, until},
     scope::{self, Current},
+    stall,
     target::Target,
     telemetry::Heritage,
 };
@@ -37,7 +44,7 @@ pub(crate) fn admit_here(
     }
     let for_primary = inner.means_primary(target, &inner.id, &inner.region);
     if let Some(PrimaryView { epoch, region, .. }) = inner.refusal(spec, for_primary) {
-        let pinned = spec.pin.unwrap_or(Pin::Primary);
+        let pinned = spec.pin.unwrap_or(PinnedTo::Primary);
         return Err(RpcError::WrongRegion {
             function: spec.name.to_owned(),
             version: spec.version,
@@ -69,61 +76,86 @@ pub(crate) fn admit_here(
 
 /// Runs the function in place: no serialization, the same deadline, fence, permits and errors as
 /// elsewhere.
-pub(crate) async fn run_here<F: Function>(
+pub(crate) fn run_here<F: Function>(
     node: &Node,
     scope: Scope,
     args: F::Args<'_>,
     deadline: Instant,
-) -> Result<F::Output, RpcError> {
-    if node.inner().encodes_local_calls || F::SPEC.blocking || F::SPEC.detached {
-        let arguments = take_along::<F>(args, node)?;
-        return run_apart::<F>(node, scope, arguments, deadline).await;
+) -> impl Future<Output = Result<F::Output, RpcError>> + Send {
+    async move {
+        if const { F::SPEC.blocking || F::SPEC.detached } || node.inner().encodes_local_calls {
+            let arguments = take_along::<F>(args, node)?;
+            return run_apart::<F>(node, scope, arguments, deadline).await;
+        }
+        let function = scope::within(current(node, deadline), fenced(F::local(&scope, args)));
+        let outcome = until(deadline, function).await;
+        let outcome = outcome.map(|ran| ran.map_err(|panicked| log_panic(&F::SPEC, &panicked)));
+        conclude(node, &F::SPEC, outcome)
     }
-    let function = async {
-        let outcome = fenced(F::local(&scope, args)).await;
-        outcome.map_err(|panicked| log_panic::<F>(&panicked))
-    };
-    let outcome = until(
-        Some(deadline),
-        scope::within(current(node, deadline), function),
-    )
-    .await;
-    conclude::<F>(node, outcome)
 }
 
 /// Runs it on arguments that were encoded already, to be sent elsewhere.
-pub(crate) async fn run_encoded_here<F: Function>(
+pub(crate) fn run_encoded_here<F: Function>(
     node: &Node,
     scope: Scope,
     arguments: Bytes,
     deadline: Instant,
-) -> Result<F::Output, RpcError> {
+) -> Concluding<'_, F::Output> {
     let arguments = Arguments::Encoded(arguments, (&node.inner().limits).into());
-    run_apart::<F>(node, scope, arguments, deadline).await
+    run_apart::<F>(node, scope, arguments, deadline)
 }
 
 /// Runs it on arguments that may leave the caller's task.
-async fn run_apart<F: Function>(
+fn run_apart<F: Function>(
     node: &Node,
     scope: Scope,
     arguments: Arguments<F>,
     deadline: Instant,
-) -> Result<F::Output, RpcError> {
+) -> Concluding<'_, F::Output> {
     let current = current(node, deadline);
-    // Apart, so that the future of every other call is not as large as this one.
-    let function = Box::pin(scope::within(current, run::<F>(scope, arguments)));
-    let outcome = if F::SPEC.detached {
-        // It goes on when the caller gives up, so it gets a task of its own, on the node's
-        // runtime.
-        let function = Heritage::here().around(function);
-        let task = node.inner().endpoint.runtime().spawn(function);
-        until(Some(deadline), task)
-            .await
-            .map(|joined| joined.unwrap_or_else(|failed| Err(RunError::of_task(&failed))))
+    // Known when this is compiled, so that only a function that needs it is made ready for a thread or a task of
+    // its own.
+    let function: Running<F::Output> = if const { F::SPEC.blocking } {
+        let work = move || run_blocking::<F>(scope, arguments);
+        Box::pin(scope::within(current, apart(work)))
     } else {
-        until(Some(deadline), function).await
+        Box::pin(scope::within(current, run::<F>(scope, arguments)))
     };
-    conclude::<F>(node, outcome)
+    let function = if const { F::SPEC.detached } {
+        detached(node, &F::SPEC, function)
+    } else {
+        function
+    };
+    Box::pin(concluded(node, &F::SPEC, function, deadline))
+}
+
+/// A function on its way to an outcome, which the caller's deadline does not end.
+type Running<R> = Pin<Box<dyn Future<Output = Result<R, RunError>> + Send>>;
+/// A local call on its way to what its caller is told.
+pub(crate) type Concluding<'a, R> = Pin<Box<dyn Future<Output = Result<R, RpcError>> + Send + 'a>>;
+
+/// It goes on when the caller gives up, so it gets a task of its own, on the node's runtime.
+fn detached<R: Send + 'static>(
+    node: &Node,
+    spec: &'static Spec,
+    function: Running<R>,
+) -> Running<R> {
+    let function = Heritage::here().around(stall::watching(spec, function));
+    let task = node.inner().endpoint.runtime().spawn(function);
+    Box::pin(async {
+        task.await
+            .unwrap_or_else(|failed| Err(RunError::of_task(&failed)))
+    })
+}
+
+async fn concluded<R: Serialize + DeserializeOwned + 'static>(
+    node: &Node,
+    spec: &'static Spec,
+    function: Running<R>,
+    deadline: Instant,
+) -> Result<R, RpcError> {
+    let outcome = until(deadline, stall::watching(spec, function)).await;
+    conclude(node, spec, outcome)
 }
 
 fn current(node: &Node, deadline: Instant) -> Current {
@@ -134,26 +166,33 @@ fn current(node: &Node, deadline: Instant) -> Current {
 }
 
 /// What the caller is told of how it ended; of nothing, if the deadline passed.
-fn conclude<F: Function>(
+fn conclude<R: Serialize + DeserializeOwned + 'static>(
     node: &Node,
-    outcome: Option<Result<F::Output, RunError>>,
-) -> Result<F::Output, RpcError> {
+    spec: &Spec,
+    outcome: Option<Result<R, RunError>>,
+) -> Result<R, RpcError> {
     match outcome {
         Some(Ok(value)) if node.inner().encodes_local_calls => {
-            payload::through_the_codec::<F>(value, node)
+            payload::through_the_codec(value, spec, node)
         }
         Some(Ok(value)) => Ok(value),
-        Some(Err(RunError::Arguments)) => Err(RpcError::BadRequest),
-        Some(Err(RunError::Panicked)) => Err(RpcError::Panicked {
-            function: F::SPEC.name.to_owned(),
-            node: node.inner().id.clone(),
-        }),
-        Some(Err(RunError::Interrupted)) => Err(RpcError::ConnectionLost {
-            node: node.inner().id.clone(),
-        }),
+        Some(Err(error)) => Err(failed(node, spec, error)),
         None => Err(RpcError::Timeout {
             stage: Stage::Answer,
         }),
+    }
+}
+
+fn failed(node: &Node, spec: &Spec, error: RunError) -> RpcError {
+    match error {
+        RunError::Arguments => RpcError::BadRequest,
+        RunError::Panicked => RpcError::Panicked {
+            function: spec.name.to_owned(),
+            node: node.inner().id.clone(),
+        },
+        RunError::Interrupted => RpcError::ConnectionLost {
+            node: node.inner().id.clone(),
+        },
     }
 }
 
@@ -169,6 +208,6 @@ fn take_along<F: Function>(args: F::Args<'_>, node: &Node) -> Result<Arguments<F
             Err(args) => args,
         }
     };
-    let bytes = payload::encode::<F>(args)?;
+    let bytes = payload::encode(args, &F::SPEC)?;
     Ok(Arguments::Encoded(bytes, (&inner.limits).into()))
 }

@@ -1,79 +1,134 @@
 //! A function's arguments and values as bytes, with the function's name in the log when one cannot
 //! travel.
 
+use std::fmt;
+
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     codec,
     error::RpcError,
-    fence::{discard, fence},
+    fence::{Panicked, discard, fence},
     node::Node,
-    registry::{Function, Spec},
+    registry::Spec,
 };
 
 /// The arguments as bytes; they have done their work then.
-pub(crate) fn encode<F: Function>(args: F::Args<'_>) -> Result<Bytes, RpcError> {
-    let encoded = to_bytes(&args, &F::SPEC, "the arguments");
-    discard(args);
+pub(crate) fn encode<T: Serialize>(arguments: T, spec: &Spec) -> Result<Bytes, RpcError> {
+    let encoded = coded(spec, ARGUMENTS_OUT, || codec::encode(&arguments));
+    discard(arguments);
     encoded.ok_or(RpcError::Encode)
 }
 
+/// The arguments from a request, unless they cannot be read, which is then in the log.
+pub(crate) fn arguments<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    bounds: codec::Bounds,
+    spec: &Spec,
+) -> Option<T> {
+    coded(spec, ARGUMENTS_IN, || codec::decode(bytes, bounds))
+}
+
+/// What `encode` makes of an answer, unless it cannot travel, which is then in the log.
+pub(crate) fn answer<T>(
+    spec: &Spec,
+    encode: impl FnOnce() -> Result<T, codec::EncodeError>,
+) -> Option<T> {
+    coded(spec, ANSWER_OUT, encode)
+}
+
 /// A function's value from an answer.
-pub(crate) fn decode<F: Function>(answer: &Bytes, node: &Node) -> Result<F::Output, RpcError> {
+pub(crate) fn decode<T: DeserializeOwned + 'static>(
+    answer: &Bytes,
+    spec: &Spec,
+    node: &Node,
+) -> Result<T, RpcError> {
+    let bounds = || (&node.inner().limits).into();
     codec::whole(answer)
-        .or_else(|| from_bytes(answer, &F::SPEC, node))
+        .or_else(|| coded(spec, ANSWER_IN, || codec::decode(answer, bounds())))
         .ok_or(RpcError::BadResponse)
 }
 
 /// A value there and back, as if it had come from elsewhere.
-pub(crate) fn through_the_codec<F: Function>(
-    value: F::Output,
-    node: &Node,
-) -> Result<F::Output, RpcError> {
-    let encoded = to_bytes(&value, &F::SPEC, "an answer");
-    discard(value);
-    decode::<F>(&encoded.ok_or(RpcError::BadResponse)?, node)
-}
-
-fn to_bytes<T: Serialize>(value: &T, spec: &Spec, what: &'static str) -> Option<Bytes> {
-    encoded(spec, what, || codec::encode(value))
-}
-
-/// What `encode` gives; `None` if it fails or panics, which is then in the log.
-pub(crate) fn encoded<T>(
+pub(crate) fn through_the_codec<T: Serialize + DeserializeOwned + 'static>(
+    value: T,
     spec: &Spec,
+    node: &Node,
+) -> Result<T, RpcError> {
+    let encoded = answer(spec, || codec::encode(&value));
+    discard(value);
+    decode(&encoded.ok_or(RpcError::BadResponse)?, spec, node)
+}
+
+/// What is done, for the log.
+#[derive(Clone, Copy, Debug)]
+struct Coding {
     what: &'static str,
-    encode: impl FnOnce() -> Result<T, codec::EncodeError>,
+    participle: &'static str,
+    gerund: &'static str,
+    /// A failure says something of whoever sent the bytes, which may be anybody; an answer was asked for.
+    is_theirs: bool,
+}
+
+const ARGUMENTS_OUT: Coding = Coding {
+    what: "the arguments",
+    participle: "encoded",
+    gerund: "encoding",
+    is_theirs: false,
+};
+const ARGUMENTS_IN: Coding = Coding {
+    what: "the arguments",
+    participle: "decoded",
+    gerund: "decoding",
+    is_theirs: true,
+};
+const ANSWER_OUT: Coding = Coding {
+    what: "an answer",
+    participle: "encoded",
+    gerund: "encoding",
+    is_theirs: false,
+};
+const ANSWER_IN: Coding = Coding {
+    what: "an answer",
+    participle: "decoded",
+    gerund: "decoding",
+    is_theirs: false,
+};
+
+/// What `code` gives; `None` if it fails or panics, which is then in the log.
+fn coded<T, E: fmt::Display>(
+    spec: &Spec,
+    coding: Coding,
+    code: impl FnOnce() -> Result<T, E>,
 ) -> Option<T> {
-    match fence(encode) {
-        Ok(Ok(encoded)) => return Some(encoded),
-        Ok(Err(error)) => {
-            tracing::error!(function = spec.name, version = spec.version, %error, "{what} cannot be encoded")
-        }
-        Err(panicked) => tracing::error!(
-            function = spec.name,
-            version = spec.version,
-            panic = panicked.message(),
-            "encoding {what} panicked"
-        ),
+    match fence(code) {
+        Ok(Ok(coded)) => return Some(coded),
+        Ok(Err(error)) => coding.log_error(spec, &error),
+        Err(panicked) => coding.log_panic(spec, &panicked),
     }
     None
 }
 
-/// `None` if it cannot be decoded, which is then in the log.
-fn from_bytes<T: DeserializeOwned>(answer: &[u8], spec: &Spec, node: &Node) -> Option<T> {
-    match fence(|| codec::decode(answer, (&node.inner().limits).into())) {
-        Ok(Ok(value)) => return Some(value),
-        Ok(Err(error)) => {
-            tracing::error!(function = spec.name, version = spec.version, %error, "an answer cannot be decoded")
+impl Coding {
+    #[cold]
+    fn log_error(self, spec: &Spec, error: &dyn fmt::Display) {
+        let Self {
+            what, participle, ..
+        } = self;
+        let Spec { name, version, .. } = *spec;
+        if self.is_theirs {
+            tracing::debug!(function = name, version, %error, "{what} cannot be {participle}");
+        } else {
+            tracing::error!(function = name, version, %error, "{what} cannot be {participle}");
         }
-        Err(panicked) => tracing::error!(
-            function = spec.name,
-            version = spec.version,
-            panic = panicked.message(),
-            "decoding an answer panicked"
-        ),
     }
-    None
+
+    #[cold]
+    fn log_panic(self, spec: &Spec, panicked: &Panicked) {
+        let Self { what, gerund, .. } = self;
+        let Spec { name, version, .. } = *spec;
+        let panic = panicked.message();
+        tracing::error!(function = name, version, panic, "{gerund} {what} panicked");
+    }
 }

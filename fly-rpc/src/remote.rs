@@ -38,8 +38,9 @@ pub(crate) use finding::{Found, before};
 use crate::{
     asked::Asked,
     error::{Executed, RpcError, Stage},
+    local::admit_here,
     node::Node,
-    registry::Spec,
+    registry::{Scope, Spec},
     resolve::Wanted,
     target::Target,
     telemetry::{Attempt, Calling},
@@ -62,7 +63,13 @@ pub(crate) struct RemoteCall<'a> {
 pub(crate) enum Outcome {
     /// With its encoded value.
     Value(Bytes),
-    /// In this process, whose turn it is.
+    /// In this process, whose turn it is, and which lets it in.
+    Here(Box<Scope>),
+}
+
+/// What asking one node after another comes to.
+enum Turn {
+    Value(Bytes),
     Here,
 }
 
@@ -76,7 +83,8 @@ pub(crate) struct Answer {
 }
 
 impl RemoteCall<'_> {
-    /// Makes the call, as far as it leaves this process.
+    /// Makes the call, as far as it leaves this process. It may come back, if this node belongs to a target
+    /// that the caller named for the case that the first one has nobody; or if the primary comes here meanwhile.
     ///
     /// This and what it consists of are no `async fn`: those have room for each argument twice, and every
     /// call in flight is as large as all three.
@@ -90,13 +98,30 @@ impl RemoteCall<'_> {
             let _counted = self.node.inner().count_own_call();
             loop {
                 course.turns.begin(&self.node.inner().primary);
-                let outcome = self.attempts(arguments, course, calling).await;
-                match outcome {
+                match self.attempts(arguments, course, calling).await {
+                    Ok(Turn::Value(value)) => return Ok(Outcome::Value(value)),
+                    Ok(Turn::Here) => match self.come_back(calling) {
+                        Ok(scope) => return Ok(Outcome::Here(scope)),
+                        Err(refused) => course.refused_here(refused),
+                    },
                     Err(error) if self.may_begin_anew(&error, course) => course.begin_anew(),
-                    outcome => return outcome.map_err(|error| course.verdict(error)),
+                    Err(error) => return Err(course.verdict(error)),
                 }
             }
         }
+    }
+
+    /// Lets the call in here, after all.
+    ///
+    /// # Errors
+    /// Why this node does not.
+    fn come_back(&self, calling: &Calling<'_>) -> Result<Box<Scope>, RpcError> {
+        let served = self.node.inner().registry.at(self.place);
+        // It is there: otherwise it would not have been this node's turn.
+        let served = served.ok_or(RpcError::Encode)?;
+        let scope = admit_here(self.node, served, self.wanted.target, self.deadline)?;
+        calling.here();
+        Ok(Box::new(scope))
     }
 
     /// True if the call was meant for the primary, and nobody ran it for a reason that a move of the
@@ -122,7 +147,7 @@ impl RemoteCall<'_> {
         arguments: &Bytes,
         course: &mut Course,
         calling: &Calling<'_>,
-    ) -> impl Future<Output = Result<Outcome, RpcError>> + Send {
+    ) -> impl Future<Output = Result<Turn, RpcError>> + Send {
         async move {
             let inner = self.node.inner();
             if arguments.len() > inner.limits.message_size {
@@ -144,7 +169,7 @@ impl RemoteCall<'_> {
                             now = inner.read_clock();
                             link
                         }
-                        Found::Here => return Ok(Outcome::Here),
+                        Found::Here => return Ok(Turn::Here),
                         Found::StartOver => {
                             course.begin_anew();
                             continue;
@@ -164,7 +189,7 @@ impl RemoteCall<'_> {
                     attempt.end(&outcome);
                     asked.end(&outcome);
                     match outcome {
-                        Ok(answer) => return Ok(Outcome::Value(answer.value)),
+                        Ok(answer) => return Ok(Turn::Value(answer.value)),
                         Err(error) => Box::new(error),
                     }
                 };

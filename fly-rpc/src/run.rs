@@ -1,6 +1,11 @@
 //! Running a function on arguments that left their caller's task: decoded from a request, or moved
 //! there from a local call.
 
+#![expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for each argument twice"
+)]
+
 use std::{
     future::Future,
     pin::{Pin, pin},
@@ -8,6 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fly_rpc_transport::Status;
 use pin_project_lite::pin_project;
 use tokio::{
     task::JoinError,
@@ -17,9 +23,9 @@ use tokio::{
 use crate::{
     codec,
     fence::{Panicked, fence, fenced},
-    registry::{Function, Scope},
+    payload,
+    registry::{Function, Scope, Spec},
     scope,
-    stall::Watched,
     telemetry::Heritage,
 };
 
@@ -55,6 +61,15 @@ pub(crate) enum RunError {
 }
 
 impl RunError {
+    /// What the caller is told.
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Self::Arguments => Status::BadRequest,
+            Self::Panicked => Status::Panicked,
+            Self::Interrupted => Status::Interrupted,
+        }
+    }
+
     /// What a task that has no outcome leaves behind.
     pub(crate) fn of_task(failed: &JoinError) -> Self {
         if failed.is_panic() {
@@ -65,97 +80,104 @@ impl RunError {
     }
 }
 
-/// Runs the function, on the blocking pool if it blocks.
+/// Runs a function that does not block.
 ///
 /// # Cancel safety
-/// Dropping the future drops the function at its `.await`; a blocking function goes on, and so does
-/// its permit, which its scope holds.
-pub(crate) async fn run<F: Function>(
+/// Dropping the future drops the function at its `.await`.
+pub(crate) fn run<F: Function>(
+    scope: Scope,
+    arguments: Arguments<F>,
+) -> impl Future<Output = Result<F::Output, RunError>> + Send {
+    async move {
+        let outcome = match arguments.without_copy() {
+            Arguments::Encoded(bytes, bounds) => {
+                let decoded = payload::arguments(&bytes, bounds, &F::SPEC);
+                fenced(F::serve(&scope, decoded.ok_or(RunError::Arguments)?)).await
+            }
+            Arguments::Values(values) => fenced(F::serve(&scope, values)).await,
+        };
+        outcome.map_err(|panicked| log_panic(&F::SPEC, &panicked))
+    }
+}
+
+/// Runs a function that blocks, on the thread that this is called on.
+pub(crate) fn run_blocking<F: Function>(
     scope: Scope,
     arguments: Arguments<F>,
 ) -> Result<F::Output, RunError> {
-    if F::SPEC.blocking {
-        // Boxed, so that the future of every other function is not as large as this one.
-        return Box::pin(run_blocking::<F>(scope, arguments)).await;
-    }
     let outcome = match arguments.without_copy() {
         Arguments::Encoded(bytes, bounds) => {
-            let decoded = decode::<F>(&bytes, bounds)?;
-            Watched::new(&F::SPEC, fenced(F::serve(&scope, decoded))).await
-        }
-        Arguments::Values(values) => Watched::new(&F::SPEC, fenced(F::serve(&scope, values))).await,
-    };
-    outcome.map_err(|panicked| log_panic::<F>(&panicked))
-}
-
-async fn run_blocking<F: Function>(
-    scope: Scope,
-    arguments: Arguments<F>,
-) -> Result<F::Output, RunError> {
-    let current = scope::current();
-    let work = move || match arguments.without_copy() {
-        Arguments::Encoded(bytes, bounds) => {
-            let decoded = decode::<F>(&bytes, bounds)?;
+            let decoded = payload::arguments(&bytes, bounds, &F::SPEC);
+            let decoded = decoded.ok_or(RunError::Arguments)?;
             fence(|| complete(F::serve(&scope, decoded)))
-                .map_err(|panicked| log_panic::<F>(&panicked))
         }
-        Arguments::Values(values) => fence(|| complete(F::serve(&scope, values)))
-            .map_err(|panicked| log_panic::<F>(&panicked)),
+        Arguments::Values(values) => fence(|| complete(F::serve(&scope, values))),
     };
-    let heritage = Heritage::here();
-    let task = tokio::task::spawn_blocking(move || {
-        let work = || match current {
-            Some(current) => scope::within_sync(current, work),
-            None => work(),
-        };
-        heritage.run(work)
-    });
-    // Fails only when the runtime stops, or a panic got past the fence.
-    task.await
-        .unwrap_or_else(|failed| Err(RunError::of_task(&failed)))
+    outcome.map_err(|panicked| log_panic(&F::SPEC, &panicked))
 }
 
-fn decode<'a, F: Function>(
-    bytes: &'a [u8],
-    bounds: codec::Bounds,
-) -> Result<F::Decoded<'a>, RunError> {
-    match fence(|| codec::decode(bytes, bounds)) {
-        Ok(Ok(decoded)) => Ok(decoded),
-        Ok(Err(error)) => {
-            tracing::debug!(function = F::SPEC.name, version = F::SPEC.version, %error, "the arguments cannot be decoded");
-            Err(RunError::Arguments)
-        }
-        Err(panicked) => {
-            tracing::error!(
-                function = F::SPEC.name,
-                version = F::SPEC.version,
-                panic = panicked.message(),
-                "decoding the arguments panicked"
-            );
-            Err(RunError::Arguments)
-        }
+/// Does work that blocks, on a thread of its own and in the scope of the code that awaits it.
+///
+/// # Cancel safety
+/// The work goes on when the future is dropped, with whatever it holds.
+pub(crate) fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RunError> + Send + 'static,
+) -> impl Future<Output = Result<T, RunError>> + Send {
+    async move {
+        let current = scope::current();
+        let heritage = Heritage::here();
+        let task = tokio::task::spawn_blocking(move || {
+            let work = || match current {
+                Some(current) => scope::within_sync(current, work),
+                None => work(),
+            };
+            heritage.run(work)
+        });
+        // Fails only when the runtime stops, or a panic got past the fence.
+        task.await
+            .unwrap_or_else(|failed| Err(RunError::of_task(&failed)))
+    }
+}
+
+/// The end of a function's time. Most functions never wait, so there is no timer before one does.
+#[derive(Debug)]
+pub(crate) struct Due {
+    /// `None`: it has all the time in the world.
+    at: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Due {
+    pub(crate) fn at(at: Option<Instant>) -> Self {
+        Self { at, timer: None }
+    }
+
+    /// Ready once its time is over; otherwise the task is woken then.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = self.at else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        timer.as_mut().poll(cx)
     }
 }
 
 pin_project! {
-    /// A function's future, dropped at its deadline, if it has one: that is `None`.
+    /// A function's future, dropped at its deadline: that is `None`.
     ///
-    /// Most functions never wait, so there is no timer before this one does. It is no `async fn`, which would
-    /// have room for the future twice: as its argument, and where it is polled.
+    /// It is no `async fn`, which would have room for the future twice: as its argument, and where it is polled.
     pub(crate) struct Until<F> {
-        deadline: Option<Instant>,
-        due: Option<Pin<Box<Sleep>>>,
-        // `None` once it is over.
+        due: Due,
+        // `None` once it was late.
         #[pin]
         function: Option<F>,
     }
 }
 
 /// Runs `function` until `deadline`.
-pub(crate) fn until<F: Future>(deadline: Option<Instant>, function: F) -> Until<F> {
+pub(crate) fn until<F: Future>(deadline: Instant, function: F) -> Until<F> {
     Until {
-        deadline,
-        due: None,
+        due: Due::at(Some(deadline)),
         function: Some(function),
     }
 }
@@ -171,13 +193,7 @@ impl<F: Future> Future for Until<F> {
         if let Poll::Ready(value) = function.poll(cx) {
             return Poll::Ready(Some(value));
         }
-        let Some(deadline) = *this.deadline else {
-            return Poll::Pending;
-        };
-        let due = this
-            .due
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        ready!(due.as_mut().poll(cx));
+        ready!(this.due.poll(cx));
         // Here, where it was polled: what it does when it is dropped belongs to its span and its trace.
         this.function.set(None);
         Poll::Ready(None)
@@ -185,10 +201,11 @@ impl<F: Future> Future for Until<F> {
 }
 
 /// Logs a panic where it happened; the caller only learns that there was one.
-pub(crate) fn log_panic<F: Function>(panicked: &Panicked) -> RunError {
+#[cold]
+pub(crate) fn log_panic(spec: &Spec, panicked: &Panicked) -> RunError {
     tracing::error!(
-        function = F::SPEC.name,
-        version = F::SPEC.version,
+        function = spec.name,
+        version = spec.version,
         panic = panicked.message(),
         "a function panicked"
     );
@@ -215,7 +232,7 @@ mod tests {
     async fn a_function_that_is_late_is_dropped_where_it_was_polled() {
         let guard = Arc::new(());
         let weak = Arc::downgrade(&guard);
-        let mut late = pin!(until(Some(Instant::now()), async move {
+        let mut late = pin!(until(Instant::now(), async move {
             pending::<()>().await;
             drop(guard);
         }));

@@ -6,10 +6,16 @@
 //! not cross `tokio::spawn`: a spawned task is no longer part of the call.
 
 use std::{
+    cell::RefCell,
     future::Future,
+    marker::PhantomData,
+    mem,
+    pin::Pin,
     sync::{PoisonError, RwLock},
+    task::{Context, Poll, ready},
 };
 
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use crate::{node::Node, telemetry::TraceContext};
@@ -22,26 +28,101 @@ pub(crate) struct Current {
     pub(crate) deadline: Option<Instant>,
 }
 
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
 tokio::task_local! {
-    static CURRENT: Current;
     /// The trace of the request that is being served, if it came with one. Most do not, so it is apart:
     /// what runs in the task of a handler is inside of it anyway.
     static TRACE: TraceContext;
 }
 
+/// The code that runs on this thread until this is dropped is in a scope. It must not be held over an `.await`.
+///
+/// A task-local of tokio does the same at each poll, but only as a future around the code, which is made
+/// anew for each type: `handling.rs` needs none.
+#[derive(Debug)]
+pub(crate) struct Entered<'a> {
+    /// What was here before.
+    outer: &'a mut Option<Current>,
+    _stays_on_its_thread: PhantomData<*const ()>,
+}
+
+/// Enters a scope, and takes it out of its place for as long.
+pub(crate) fn enter(current: &mut Option<Current>) -> Entered<'_> {
+    exchange(current);
+    Entered {
+        outer: current,
+        _stays_on_its_thread: PhantomData,
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        exchange(self.outer);
+    }
+}
+
+fn exchange(other: &mut Option<Current>) {
+    // Code that runs while its thread ends is in no scope.
+    let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), other));
+}
+
+pin_project! {
+    /// A future whose polls, and whose end, are in a scope.
+    pub(crate) struct Within<F> {
+        current: Option<Current>,
+        // `None` once it is over.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Within<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.future.is_some() {
+                let _entered = enter(this.current);
+                this.future.set(None);
+            }
+        }
+    }
+}
+
 /// Runs a future in a scope.
-pub(crate) fn within<F: Future>(current: Current, future: F) -> impl Future<Output = F::Output> {
-    CURRENT.scope(current, future)
+pub(crate) fn within<F: Future>(current: Current, future: F) -> Within<F> {
+    Within {
+        current: Some(current),
+        future: Some(future),
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let _entered = enter(this.current);
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let value = ready!(future.poll(cx));
+        this.future.set(None);
+        Poll::Ready(value)
+    }
 }
 
 /// Runs a closure in a scope.
 pub(crate) fn within_sync<T>(current: Current, run: impl FnOnce() -> T) -> T {
-    CURRENT.sync_scope(current, run)
+    let mut current = Some(current);
+    let _entered = enter(&mut current);
+    run()
 }
 
 /// The scope of the code that runs now, or the default node.
 pub(crate) fn current() -> Option<Current> {
-    CURRENT.try_with(Clone::clone).ok().or_else(|| {
+    let current = CURRENT.try_with(|current| current.borrow().clone());
+    current.ok().flatten().or_else(|| {
         default_node().map(|node| Current {
             node,
             deadline: None,
@@ -51,7 +132,8 @@ pub(crate) fn current() -> Option<Current> {
 
 /// The deadline of the handler that runs now.
 pub(crate) fn inherited_deadline() -> Option<Instant> {
-    CURRENT.try_with(|current| current.deadline).ok().flatten()
+    let inherited = CURRENT.try_with(|current| current.borrow().as_ref()?.deadline);
+    inherited.ok().flatten()
 }
 
 /// The trace that the handler which runs now got with its request.

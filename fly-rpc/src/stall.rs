@@ -1,53 +1,46 @@
 //! A function that keeps its thread: it is named in the log, nothing can stop it.
 //!
 //! A poll should take microseconds. One that blocks holds up whatever else its thread would do, and
-//! the requests behind it on its lane; the cure is `blocking`, which gives the function a thread of
+//! the requests behind it on its lane; its arguments and its value count, which take as long to decode and to
+//! encode on that thread. The cure is `blocking`, which gives the function a thread of
 //! its own. Two readings of the clock for each poll are what noticing costs, except where the task that
 //! reads a lane polls a function: it measures its requests anyway, and says so (`Service::kept`).
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
-    task::{Context, Poll},
+    task::Context,
     time::{Duration, Instant},
 };
 
 use fly_rpc_transport::{KEPT, is_first_poll};
-use pin_project_lite::pin_project;
 
 use crate::registry::Spec;
 
-pin_project! {
-    /// Watches how long each poll of a function takes.
-    pub(crate) struct Watched<F> {
-        #[pin]
-        function: F,
-        spec: &'static Spec,
+/// Makes one poll of a function, and notes how long it takes.
+pub(crate) fn watched<T>(
+    spec: &Spec,
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> T,
+) -> T {
+    if is_first_poll(cx) {
+        return poll(cx);
     }
+    let begun = Instant::now();
+    let outcome = poll(cx);
+    let held = begun.elapsed();
+    if held >= KEPT {
+        warn(spec.name, spec.version, held);
+    }
+    outcome
 }
 
-impl<F> Watched<F> {
-    pub(crate) fn new(spec: &'static Spec, function: F) -> Self {
-        Self { function, spec }
-    }
-}
-
-impl<F: Future> Future for Watched<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if is_first_poll(cx) {
-            return this.function.poll(cx);
-        }
-        let begun = Instant::now();
-        let outcome = this.function.poll(cx);
-        let held = begun.elapsed();
-        if held >= KEPT {
-            warn(this.spec.name, this.spec.version, held);
-        }
-        outcome
-    }
+/// Watches every poll of a function.
+pub(crate) fn watching<F: Future + Unpin>(
+    spec: &Spec,
+    mut function: F,
+) -> impl Future<Output = F::Output> {
+    poll_fn(move |cx| watched(spec, cx, |cx| Pin::new(&mut function).poll(cx)))
 }
 
 /// Rare enough to need no bound of its own: a thread says it once a second at most.

@@ -5,15 +5,36 @@
 //! copy it; and a `Vec<u8>` byte by byte, as any other sequence. So these few types are recognised by
 //! themselves. What travels is the same.
 
-use std::{any::Any, mem};
+use std::{
+    any::{Any, TypeId},
+    mem,
+};
 
 use bytes::Bytes;
 
 /// The value that is encoded, if its type is one of these and it is sound, and [large](LEAST) where it is
 /// shared. All others are decoded.
 pub(crate) fn whole<T: 'static>(encoded: &Bytes) -> Option<T> {
-    let mut value: Option<T> = None;
-    let place: &mut dyn Any = &mut value;
+    // Known to the optimizer, which leaves out for all other types what follows.
+    if !is_one_of::<T, 4>([
+        TypeId::of::<Bytes>(),
+        TypeId::of::<(Bytes,)>(),
+        TypeId::of::<Vec<u8>>(),
+        TypeId::of::<(Vec<u8>,)>(),
+    ]) {
+        return None;
+    }
+    let mut value = None;
+    fill(encoded, &mut value);
+    value
+}
+
+fn is_one_of<T: 'static, const N: usize>(types: [TypeId; N]) -> bool {
+    types.contains(&TypeId::of::<T>())
+}
+
+/// Puts the value into its place, which is an `Option` of one of these types.
+fn fill(encoded: &Bytes, place: &mut dyn Any) {
     if let Some(shared) = place.downcast_mut::<Option<Bytes>>() {
         *shared = share(encoded);
     } else if let Some(arguments) = place.downcast_mut::<Option<(Bytes,)>>() {
@@ -23,13 +44,18 @@ pub(crate) fn whole<T: 'static>(encoded: &Bytes) -> Option<T> {
     } else if let Some(arguments) = place.downcast_mut::<Option<(Vec<u8>,)>>() {
         *arguments = bytes_of(encoded).map(|bytes| (bytes.to_vec(),));
     }
-    value
 }
 
 /// The bytes that a value consists of, if its type is one of these and it is [large](LEAST). What is
 /// encoded is their number, and then they; the value has done its work.
 pub(crate) fn bytes_in<T: 'static>(value: &mut T) -> Option<Bytes> {
-    let value: &mut dyn Any = value;
+    if !is_one_of::<T, 2>([TypeId::of::<Bytes>(), TypeId::of::<Vec<u8>>()]) {
+        return None;
+    }
+    taken(value)
+}
+
+fn taken(value: &mut dyn Any) -> Option<Bytes> {
     if let Some(bytes) = value.downcast_ref::<Bytes>() {
         return (bytes.len() >= LEAST).then(|| bytes.clone());
     }

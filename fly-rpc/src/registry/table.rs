@@ -12,7 +12,6 @@ use fly_rpc_transport::{Catalogue, Offer};
 use super::{
     answers::Answers,
     entry::{Entry, Spec},
-    function::Function,
     hashing::{AsItIs, ByText},
 };
 use crate::{
@@ -66,11 +65,11 @@ fn traced(entries: impl IntoIterator<Item = &'static Entry>) -> Vec<Registered> 
 
 /// One function of this program, and its place among those that are [`registered`]. Every call asks,
 /// so nothing but the type is hashed.
-pub(crate) fn registered_of<F: Function>() -> Option<(usize, &'static Registered)> {
+pub(crate) fn registered_of(function: TypeId) -> Option<(usize, &'static Registered)> {
     static PLACES: OnceLock<HashMap<TypeId, usize, AsItIs>> = OnceLock::new();
     let all = registered();
     let places = PLACES.get_or_init(|| places(all));
-    let place = *places.get(&TypeId::of::<F>())?;
+    let place = *places.get(&function)?;
     Some((place, all.get(place)?))
 }
 

@@ -62,7 +62,7 @@ impl Course {
     }
 
     /// Notes that this node refused the call, which therefore did not run.
-    pub(crate) fn refused_here(&mut self, error: RpcError) {
+    pub(super) fn refused_here(&mut self, error: RpcError) {
         self.here = true;
         self.failure = Some(Box::new(error));
     }

@@ -69,6 +69,6 @@ pub(crate) async fn call_foreign(
     calling.end(&outcome);
     match outcome? {
         Outcome::Value(value) => Ok(value),
-        Outcome::Here => Err(RpcError::NotStarted),
+        Outcome::Here(_) => Err(RpcError::NotStarted),
     }
 }

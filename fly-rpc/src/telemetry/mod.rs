@@ -20,7 +20,7 @@ mod spans;
 mod trace;
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
     sync::atomic::{AtomicU32, Ordering},
     task::{Context, Poll},
@@ -189,17 +189,13 @@ impl Serving {
         }
     }
 
-    /// Runs the function.
-    pub(crate) async fn watch<F: Future>(&self, mut function: Pin<&mut F>) -> F::Output {
-        let span = self.span.span();
-        poll_fn(|cx| {
-            scope::in_trace(self.trace, || {
-                let _of_the_caller = self.incoming.enter();
-                let _entered = span.map(Span::enter);
-                function.as_mut().poll(cx)
-            })
+    /// Polls the function, in its span and its trace.
+    pub(crate) fn within<T>(&self, poll: impl FnOnce() -> T) -> T {
+        scope::in_trace(self.trace, || {
+            let _of_the_caller = self.incoming.enter();
+            let _entered = self.span.span().map(Span::enter);
+            poll()
         })
-        .await
     }
 
     /// This is what the caller is told.

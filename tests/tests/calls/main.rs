@@ -9,6 +9,7 @@ mod functions;
 mod pair;
 mod panics;
 mod retries;
+mod scopes;
 mod targets;
 mod values;
 mod versions;

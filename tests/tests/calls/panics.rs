@@ -1,6 +1,9 @@
 //! Panics in functions and in their types: each ends one call.
 
-use std::panic::{panic_any, resume_unwind};
+use std::{
+    panic::{panic_any, resume_unwind},
+    sync::Arc,
+};
 
 use fly_rpc::{Executed, Node, RpcError, region_rpc};
 use fly_rpc_tests::{Cluster, Probe, SOON};
@@ -46,6 +49,19 @@ fn take_trap(trap: Trap, #[state] probe: &Probe) -> u8 {
 
 #[region_rpc]
 fn give_trap(number: u8, #[state] probe: &Probe) -> Trap {
+    probe.run();
+    Trap(number)
+}
+
+/// As above, on a thread that they keep: what is read and written there is fenced there.
+#[region_rpc(blocking)]
+fn take_trap_on_a_thread(trap: Trap, #[state] probe: Arc<Probe>) -> u8 {
+    probe.run();
+    trap.0
+}
+
+#[region_rpc(blocking)]
+fn give_trap_on_a_thread(number: u8, #[state] probe: Arc<Probe>) -> Trap {
     probe.run();
     Trap(number)
 }
@@ -166,6 +182,36 @@ async fn a_type_that_panics_while_it_travels_ends_its_own_call_and_tells_whether
     }
     let call = give_trap_on_primary(DROPPED).via(&hkg);
     let value = beside(&hkg, &probe, call).await;
+    let value = value.expect("it was encoded before it was dropped");
+    assert_eq!(value.0, DROPPED);
+    std::mem::forget(value);
+    assert!(syd.drain().await.is_clean(), "permits came back");
+}
+
+#[tokio::test]
+async fn the_same_holds_for_a_function_that_blocks() {
+    let Pair {
+        hkg, syd, probe, ..
+    } = pair().await;
+    for (number, executed) in [(DESERIALIZED, Executed::No), (DROPPED, Executed::Yes)] {
+        let before = probe.runs();
+        let error = take_trap_on_a_thread_on_primary(Trap(number)).via(&hkg);
+        let error = error.await.expect_err("it panics");
+        let runs = usize::from(executed == Executed::Yes);
+        assert_eq!(
+            (error.executed(), probe.runs() - before),
+            (executed, runs),
+            "{number}: {error}"
+        );
+    }
+    for number in [SERIALIZED, SERIALIZED_AND_DROPPED, DESERIALIZED] {
+        let error = give_trap_on_a_thread_on_primary(number).via(&hkg).await;
+        assert!(
+            matches!(error, Err(RpcError::BadResponse)),
+            "{number}: {error:?}"
+        );
+    }
+    let value = give_trap_on_a_thread_on_primary(DROPPED).via(&hkg).await;
     let value = value.expect("it was encoded before it was dropped");
     assert_eq!(value.0, DROPPED);
     std::mem::forget(value);

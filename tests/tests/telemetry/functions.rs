@@ -41,6 +41,21 @@ pub(crate) async fn trace_behind() -> Option<(String, bool)> {
     trace_here_on_region("hkg").wait_ready().await.ok()
 }
 
+/// Never ends by itself; what it holds opens a span when it is dropped.
+#[region_rpc]
+pub(crate) async fn be_late() {
+    struct Drops;
+
+    impl Drop for Drops {
+        fn drop(&mut self) {
+            let _span = tracing::info_span!("dropping").entered();
+        }
+    }
+
+    let _drops = Drops;
+    std::future::pending().await
+}
+
 /// Runs on the blocking pool, on a thread that has no recorder; tells the trace of the spans that would be
 /// opened there.
 #[region_rpc(blocking)]

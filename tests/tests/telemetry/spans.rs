@@ -1,12 +1,16 @@
 //! The spans of one call, and what stands in them.
 
+use std::time::Duration;
+
 use fly_rpc::{Executed, Limits, RpcError};
 use fly_rpc_tests::{Cluster, Probe};
 use opentelemetry::trace::{SpanKind, Status};
 use tracing::Instrument;
 
 use crate::{
-    functions::{block_on, fail_on_primary, hang_on_primary, settle_on, upcase_on_primary},
+    functions::{
+        be_late_on, block_on, fail_on_primary, hang_on_primary, settle_on, upcase_on_primary,
+    },
     recorded::{Recorded, attribute},
 };
 
@@ -154,6 +158,25 @@ async fn who_gives_up_leaves_no_span_open() {
         assert_eq!(attribute(&span, "fly_rpc.executed"), "unknown");
         assert_eq!(span.status, Status::Unset, "nobody has seen a failure");
     }
+}
+
+#[tokio::test]
+async fn a_function_that_is_late_is_dropped_inside_its_span() {
+    let cluster = Cluster::new();
+    let mut limits = Limits::default();
+    // Its own, before its caller gives up.
+    limits.deadline = Duration::from_millis(100);
+    let syd = cluster.builder("syd-1", "syd").state(Probe::new());
+    let _syd = cluster.start(syd.limits(limits)).await;
+    let hkg = cluster.node_with_probe("hkg-1", "hkg").await;
+    let (recorded, _guard) = Recorded::start();
+    let late = be_late_on("syd").via(&hkg).await;
+    assert!(matches!(late, Err(RpcError::Timeout { .. })), "{late:?}");
+    let above = parent(&recorded, &recorded.one("dropping"));
+    assert_eq!(
+        (above.span_kind, &*above.name),
+        (SpanKind::Server, "be_late")
+    );
 }
 
 #[tokio::test]
