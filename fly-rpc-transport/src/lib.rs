@@ -67,6 +67,6 @@ pub use service::{Hearsay, KEPT, Served, Service, is_first_poll};
 pub use socket::Socket;
 pub use tls::ALPN;
 pub use wire::{
-    CallId, Catalogue, Hello, Offer, PROTOCOL_VERSIONS, Request, RequestHead, Response,
-    ResponseFrame, Status, View,
+    CallId, Catalogue, Hello, Offer, PROTOCOL_VERSIONS, Request, RequestBody, RequestHead,
+    Response, ResponseFrame, Status, View,
 };

@@ -291,7 +291,7 @@ fn make<F: Function>(
             }
         };
         let mut leaving = plan.leave(deadline, refused, has_older)?;
-        let arguments = payload::encode(args, &F::SPEC)?;
+        let arguments = payload::encode::<F>(args)?;
         let Leaving { remote, course, .. } = &mut leaving;
         // What is awaited behind this is not awaited in it, or the outcome would have room beside it.
         let scope = match remote.run(&arguments, course, calling).await {

@@ -8,11 +8,11 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
 use crate::{
+    codec::Encoded,
     context::CallContext,
     error::{RpcError, Stage},
     fence::fenced,
@@ -98,10 +98,10 @@ pub(crate) fn run_here<F: Function>(
 pub(crate) fn run_encoded_here<F: Function>(
     node: &Node,
     scope: Scope,
-    arguments: Bytes,
+    arguments: Encoded,
     deadline: Instant,
 ) -> Concluding<'_, F::Output> {
-    let arguments = Arguments::Encoded(arguments, (&node.inner().limits).into());
+    let arguments = Arguments::Encoded(arguments.joined(), (&node.inner().limits).into());
     run_apart::<F>(node, scope, arguments, deadline)
 }
 
@@ -208,6 +208,6 @@ fn take_along<F: Function>(args: F::Args<'_>, node: &Node) -> Result<Arguments<F
             Err(args) => args,
         }
     };
-    let bytes = payload::encode(args, &F::SPEC)?;
-    Ok(Arguments::Encoded(bytes, (&inner.limits).into()))
+    let encoded = payload::encode::<F>(args)?;
+    Ok(Arguments::Encoded(encoded.joined(), (&inner.limits).into()))
 }

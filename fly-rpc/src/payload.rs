@@ -7,18 +7,31 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    codec,
+    codec::{self, Encoded},
     error::RpcError,
     fence::{Panicked, discard, fence},
     node::Node,
-    registry::Spec,
+    registry::{Function, Spec},
 };
 
 /// The arguments as bytes; they have done their work then.
-pub(crate) fn encode<T: Serialize>(arguments: T, spec: &Spec) -> Result<Bytes, RpcError> {
+pub(crate) fn encode<F: Function>(args: F::Args<'_>) -> Result<Encoded, RpcError> {
+    if !codec::is_bytes::<F::Decoded<'static>>() {
+        return encode_each(args, &F::SPEC);
+    }
+    match F::own(args) {
+        Ok(mut values) => match codec::arguments_in(&mut values) {
+            Some(encoded) => Ok(encoded),
+            None => encode_each(values, &F::SPEC),
+        },
+        Err(args) => encode_each(args, &F::SPEC),
+    }
+}
+
+fn encode_each<T: Serialize>(arguments: T, spec: &Spec) -> Result<Encoded, RpcError> {
     let encoded = coded(spec, ARGUMENTS_OUT, || codec::encode(&arguments));
     discard(arguments);
-    encoded.ok_or(RpcError::Encode)
+    encoded.map(Encoded::from).ok_or(RpcError::Encode)
 }
 
 /// The arguments from a request, unless they cannot be read, which is then in the log.

@@ -37,6 +37,7 @@ pub(crate) use finding::{Found, before};
 
 use crate::{
     asked::Asked,
+    codec::{Count, Encoded},
     error::{Executed, RpcError, Stage},
     local::admit_here,
     node::Node,
@@ -90,7 +91,7 @@ impl RemoteCall<'_> {
     /// call in flight is as large as all three.
     pub(crate) fn run(
         &self,
-        arguments: &Bytes,
+        arguments: &Encoded,
         course: &mut Course,
         calling: &Calling<'_>,
     ) -> impl Future<Output = Result<Outcome, RpcError>> + Send {
@@ -144,7 +145,7 @@ impl RemoteCall<'_> {
     /// Asks one node after another.
     fn attempts(
         &self,
-        arguments: &Bytes,
+        arguments: &Encoded,
         course: &mut Course,
         calling: &Calling<'_>,
     ) -> impl Future<Output = Result<Turn, RpcError>> + Send {
@@ -251,7 +252,7 @@ impl RemoteCall<'_> {
     fn attempt(
         &self,
         link: &Arc<Link>,
-        arguments: &Bytes,
+        arguments: &Encoded,
         attempt: &Attempt<'_>,
         mut now: Instant,
     ) -> impl Future<Output = Result<Answer, RpcError>> + Send {
@@ -288,15 +289,19 @@ impl RemoteCall<'_> {
             };
             let sent = poll_fn(|cx| {
                 let waker = Some(cx.waker());
-                Poll::Ready(link.call_now(&head, arguments, answer, self.deadline, now, waker))
+                let mut count = Count::default();
+                let body = arguments.body(&mut count);
+                Poll::Ready(link.call_now(&head, body, answer, self.deadline, now, waker))
             });
             let sent = match sent.await {
                 Some(sent) => sent,
                 // Waits for a lane, or for room on one.
-                None => Box::pin(timeout_at(
-                    self.deadline,
-                    link.call_with_room(&head, arguments, answer, self.deadline),
-                ))
+                None => Box::pin(timeout_at(self.deadline, async {
+                    let mut count = Count::default();
+                    let body = arguments.body(&mut count);
+                    link.call_with_room(&head, body, answer, self.deadline)
+                        .await
+                }))
                 .await
                 .map_err(|_elapsed| too_late())?,
             };

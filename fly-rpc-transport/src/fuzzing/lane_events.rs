@@ -23,7 +23,10 @@ use tokio::time::Instant;
 use super::Input;
 use crate::{
     lane::{Abandoned, Answers, Awaited, CallLost, CallerLane, NotSent, PendingCall},
-    wire::{Assembler, FrameKind, Request, RequestHead, ResponseFrame, Status, decode_call_id},
+    wire::{
+        Assembler, FrameKind, Request, RequestBody, RequestHead, ResponseFrame, Status,
+        decode_call_id,
+    },
 };
 
 /// One event for each byte, and for some a few more bytes that say how.
@@ -158,7 +161,7 @@ impl World {
         let waker = waiting.clone().map(Waker::from);
         let opened = self.lane.call(
             &head,
-            &arguments.into(),
+            RequestBody::from(&arguments.into()),
             self.begun + TIMEOUT,
             TIMEOUT,
             waker.as_ref(),

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use quinn::{RecvStream, SendStream};
 use tokio::{sync::Notify, time::Instant};
 
@@ -28,7 +28,7 @@ use crate::{
     close::CloseCode,
     lock::lock,
     reactor::Reactor,
-    wire::{Assembler, FrameKind, RequestHead, Response, cancel_frame},
+    wire::{Assembler, FrameKind, RequestBody, RequestHead, Response, cancel_frame},
 };
 
 /// A lane that this node opened.
@@ -121,7 +121,7 @@ impl CallerLane {
     pub(crate) fn call(
         self: &Arc<Self>,
         head: &RequestHead<'_>,
-        arguments: &Bytes,
+        arguments: RequestBody<'_>,
         due: Instant,
         remaining: Duration,
         waker: Option<&Waker>,
@@ -135,10 +135,11 @@ impl CallerLane {
                 Rejected::Full => NotSent::Full,
             })?
         };
-        let write = |out: &mut _| {
-            head.put(out, id, remaining, arguments.len());
+        let write = |out: &mut BytesMut| {
+            head.put(out, id, remaining, arguments.size());
+            out.extend_from_slice(arguments.prefix);
         };
-        match self.outbox.push(write, Payload::Kept(arguments)) {
+        match self.outbox.push(write, Payload::Kept(arguments.rest)) {
             Ok(position) => {
                 self.awaited.enter(due);
                 Ok(PendingCall {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{Link, SendRefused};
 use crate::{
     lane::{CallerLane, PendingCall},
-    wire::RequestHead,
+    wire::{RequestBody, RequestHead},
 };
 
 impl Link {
@@ -29,6 +29,7 @@ impl Link {
         arguments: &Bytes,
         due: Instant,
     ) -> Result<PendingCall, SendRefused> {
+        let arguments = arguments.into();
         match self.call_now(head, arguments, 0, due, Instant::now(), None) {
             Some(sent) => sent,
             None => self.call_with_room(head, arguments, 0, due).await,
@@ -42,7 +43,7 @@ impl Link {
     pub fn call_now(
         &self,
         head: &RequestHead<'_>,
-        arguments: &Bytes,
+        arguments: RequestBody<'_>,
         answer: usize,
         due: Instant,
         now: Instant,
@@ -51,7 +52,7 @@ impl Link {
         if self.in_flight() >= self.limits.pending_calls {
             return Some(Err(SendRefused::Full));
         }
-        let size = arguments.len().max(answer);
+        let size = arguments.size().max(answer);
         match self.lanes.lane_now(size, self.round_trip()) {
             Ok(lane) => Some(self.call_on(&lane?, head, arguments, due, now, waker)),
             Err(refused) => Some(Err(refused.into())),
@@ -68,11 +69,11 @@ impl Link {
     pub async fn call_with_room(
         &self,
         head: &RequestHead<'_>,
-        arguments: &Bytes,
+        arguments: RequestBody<'_>,
         answer: usize,
         due: Instant,
     ) -> Result<PendingCall, SendRefused> {
-        let size = arguments.len().max(answer);
+        let size = arguments.size().max(answer);
         let lane = self.lanes.lane(size, self.round_trip()).await?;
         self.call_on(&lane, head, arguments, due, Instant::now(), None)
     }
@@ -91,14 +92,14 @@ impl Link {
         remaining: Duration,
     ) -> Result<PendingCall, SendRefused> {
         let lane = self.lanes.lane(arguments.len(), self.round_trip()).await?;
-        Ok(lane.call(head, arguments, due, remaining, None)?)
+        Ok(lane.call(head, arguments.into(), due, remaining, None)?)
     }
 
     fn call_on(
         &self,
         lane: &Arc<CallerLane>,
         head: &RequestHead<'_>,
-        arguments: &Bytes,
+        arguments: RequestBody<'_>,
         due: Instant,
         now: Instant,
         waker: Option<&Waker>,

@@ -51,6 +51,29 @@ impl RequestHead<'_> {
     }
 }
 
+/// Encoded arguments as they are sent: a few bytes that are copied, and those behind them, which are not if they
+/// are many.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestBody<'a> {
+    /// What comes first; most have nothing.
+    pub prefix: &'a [u8],
+    /// The rest.
+    pub rest: &'a Bytes,
+}
+
+impl RequestBody<'_> {
+    /// Bytes of both.
+    pub(crate) fn size(&self) -> usize {
+        self.prefix.len() + self.rest.len()
+    }
+}
+
+impl<'a> From<&'a Bytes> for RequestBody<'a> {
+    fn from(rest: &'a Bytes) -> Self {
+        Self { prefix: &[], rest }
+    }
+}
+
 /// A request as it came from a peer: every field checked for form, none for meaning.
 #[derive(Clone, Debug)]
 pub struct Request {

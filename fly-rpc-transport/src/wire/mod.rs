@@ -19,7 +19,7 @@ pub(crate) use frame::{
 };
 pub(crate) use hello::{DIGESTS, Greeting, HelloError};
 pub use hello::{Hello, PROTOCOL_VERSIONS};
-pub use message::{CallId, Request, RequestHead, Response, ResponseFrame};
+pub use message::{CallId, Request, RequestBody, RequestHead, Response, ResponseFrame};
 pub(crate) use message::{cancel_frame, decode_call_id};
 pub(crate) use read::{Malformed, Reader, put_bytes, put_varint};
 pub(crate) use share::HalfRead;

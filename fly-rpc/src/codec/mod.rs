@@ -13,13 +13,15 @@ use self::{decode::Decoder, encode::Encoder};
 
 mod decode;
 mod encode;
+mod encoded;
 mod error;
 mod whole;
 
 pub(crate) use self::{
     decode::Bounds,
+    encoded::{Count, Encoded},
     error::{DecodeError, EncodeError},
-    whole::{bytes_in, whole},
+    whole::{arguments_in, bytes_in, is_bytes, whole},
 };
 
 /// Encodes a value.

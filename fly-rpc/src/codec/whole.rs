@@ -1,7 +1,7 @@
 //! Values that are nothing but a byte string, with one copy at most.
 //!
 //! A function that takes one [`Bytes`], or returns one, is given a part of the message and gives away
-//! what it has, if that is large. Serde shows a byte string only as a slice, which leaves no choice but to
+//! what it has, if that is large; what its caller passes is sent as it is. Serde shows a byte string only as a slice, which leaves no choice but to
 //! copy it; and a `Vec<u8>` byte by byte, as any other sequence. So these few types are recognised by
 //! themselves. What travels is the same.
 
@@ -12,16 +12,12 @@ use std::{
 
 use bytes::Bytes;
 
+use super::encoded::Encoded;
+
 /// The value that is encoded, if its type is one of these and it is sound, and [large](LEAST) where it is
 /// shared. All others are decoded.
 pub(crate) fn whole<T: 'static>(encoded: &Bytes) -> Option<T> {
-    // Known to the optimizer, which leaves out for all other types what follows.
-    if !is_one_of::<T, 4>([
-        TypeId::of::<Bytes>(),
-        TypeId::of::<(Bytes,)>(),
-        TypeId::of::<Vec<u8>>(),
-        TypeId::of::<(Vec<u8>,)>(),
-    ]) {
+    if !is_bytes::<T>() {
         return None;
     }
     let mut value = None;
@@ -29,7 +25,14 @@ pub(crate) fn whole<T: 'static>(encoded: &Bytes) -> Option<T> {
     value
 }
 
-fn is_one_of<T: 'static, const N: usize>(types: [TypeId; N]) -> bool {
+/// True for these types. The optimizer knows, and leaves out for all others what they have no need of.
+pub(crate) fn is_bytes<T: 'static>() -> bool {
+    let types = [
+        TypeId::of::<Bytes>(),
+        TypeId::of::<(Bytes,)>(),
+        TypeId::of::<Vec<u8>>(),
+        TypeId::of::<(Vec<u8>,)>(),
+    ];
     types.contains(&TypeId::of::<T>())
 }
 
@@ -49,20 +52,34 @@ fn fill(encoded: &Bytes, place: &mut dyn Any) {
 /// The bytes that a value consists of, if its type is one of these and it is [large](LEAST). What is
 /// encoded is their number, and then they; the value has done its work.
 pub(crate) fn bytes_in<T: 'static>(value: &mut T) -> Option<Bytes> {
-    if !is_one_of::<T, 2>([TypeId::of::<Bytes>(), TypeId::of::<Vec<u8>>()]) {
+    if !is_bytes::<T>() {
         return None;
     }
-    taken(value)
-}
-
-fn taken(value: &mut dyn Any) -> Option<Bytes> {
+    let value: &mut dyn Any = value;
     if let Some(bytes) = value.downcast_ref::<Bytes>() {
         return (bytes.len() >= LEAST).then(|| bytes.clone());
     }
     let bytes = value.downcast_mut::<Vec<u8>>()?;
-    // What has much room to spare would keep it until all is sent.
-    let is_worth_it = bytes.len() >= LEAST && bytes.capacity() / 2 <= bytes.len();
-    is_worth_it.then(|| mem::take(bytes).into())
+    (bytes.len() >= LEAST && is_full(bytes)).then(|| mem::take(bytes).into())
+}
+
+/// The bytes that a function's arguments consist of, if their type is one of these. They are copied only out of a
+/// `Vec` that has much room to spare; the arguments have done their work.
+pub(crate) fn arguments_in(arguments: &mut dyn Any) -> Option<Encoded> {
+    if let Some((bytes,)) = arguments.downcast_ref::<(Bytes,)>() {
+        return Some(Encoded::counted(bytes.clone()));
+    }
+    let (bytes,) = arguments.downcast_mut::<(Vec<u8>,)>()?;
+    Some(Encoded::counted(if is_full(bytes) {
+        mem::take(bytes).into()
+    } else {
+        Bytes::copy_from_slice(bytes)
+    }))
+}
+
+/// What has much room to spare would keep it until all is sent.
+fn is_full(bytes: &Vec<u8>) -> bool {
+    bytes.capacity() / 2 <= bytes.len()
 }
 
 fn share(encoded: &Bytes) -> Option<Bytes> {
@@ -104,6 +121,31 @@ mod tests {
         assert_eq!(shared, vec![7; LEAST]);
         assert!(encoded.as_ptr_range().contains(&shared.as_ptr()));
         assert_eq!(whole::<Bytes>(&encoded), Some(shared));
+    }
+
+    #[test]
+    fn lone_arguments_are_sent_as_they_are_but_for_room_that_nobody_needs() {
+        let shared = Bytes::from(vec![7; 100]);
+        let encoded = arguments_in(&mut (shared.clone(),)).expect("bytes");
+        assert_eq!(sent(&encoded), (shared.as_ptr(), 101));
+        let full = vec![7; 200];
+        let place = full.as_ptr();
+        let encoded = arguments_in(&mut (full,)).expect("bytes");
+        assert_eq!(sent(&encoded), (place, 202));
+        let mut roomy = Vec::with_capacity(1000);
+        roomy.extend([7; 100]);
+        let place = roomy.as_ptr();
+        let encoded = arguments_in(&mut (roomy,)).expect("bytes");
+        let (copy, size) = sent(&encoded);
+        assert!(copy != place && size == 101);
+        assert!(arguments_in(&mut (String::from("text"),)).is_none());
+        assert!(arguments_in(&mut (shared, 7)).is_none());
+    }
+
+    /// Where its bytes are, and how many are sent.
+    fn sent(encoded: &Encoded) -> (*const u8, usize) {
+        let mut count = Default::default();
+        (encoded.body(&mut count).rest.as_ptr(), encoded.len())
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(crate) async fn call_foreign(
     };
     // This node does not have it, whatever the target.
     let mut course = Course::new(true);
-    let outcome = call.run(&arguments, &mut course, &calling).await;
+    let outcome = call.run(&arguments.into(), &mut course, &calling).await;
     calling.end(&outcome);
     match outcome? {
         Outcome::Value(value) => Ok(value),

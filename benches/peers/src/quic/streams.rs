@@ -36,6 +36,7 @@ pub(crate) async fn connect(server: &str) -> anyhow::Result<Client> {
 impl Echo for Client {
     async fn echo(&self, body: Bytes) -> anyhow::Result<usize> {
         let (mut send, mut recv) = self.connection.open_bi().await?;
+        send.set_priority(priority(&body))?;
         send.write_chunk(body).await?;
         send.finish()?;
         Ok(recv.read_to_end(LARGEST).await?.len())
@@ -50,11 +51,19 @@ async fn give_all_back(connection: Connection) -> anyhow::Result<()> {
 }
 
 async fn give_back(mut send: SendStream, mut recv: RecvStream) -> anyhow::Result<()> {
-    let body = recv.read_to_end(LARGEST).await?;
-    send.write_chunk(body.into()).await?;
+    let body = Bytes::from(recv.read_to_end(LARGEST).await?);
+    send.set_priority(priority(&body))?;
+    send.write_chunk(body).await?;
     send.finish()?;
     Ok(())
 }
 
+/// Small calls go before large ones, as with fly-rpc.
+fn priority(body: &Bytes) -> i32 {
+    if body.len() >= LARGE { -1 } else { 0 }
+}
+
+/// Bytes from which a body is large.
+const LARGE: usize = 64 * 1024;
 /// Bytes of the largest body.
 const LARGEST: usize = 4 * 1024 * 1024;
