@@ -94,6 +94,7 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
+            // The scope of one that ended is entered too: what it keeps goes with it.
             let _scope = scope::enter(this.current);
             this.work.give_up();
         }

@@ -16,21 +16,20 @@ use crate::{
 
 /// The arguments as bytes; they have done their work then.
 pub(crate) fn encode<F: Function>(args: F::Args<'_>) -> Result<Encoded, RpcError> {
-    if !codec::is_bytes::<F::Decoded<'static>>() {
-        return encode_each(args, &F::SPEC);
-    }
-    match F::own(args) {
-        Ok(mut values) => match codec::arguments_in(&mut values) {
-            Some(encoded) => Ok(encoded),
-            None => encode_each(values, &F::SPEC),
-        },
-        Err(args) => encode_each(args, &F::SPEC),
-    }
-}
-
-fn encode_each<T: Serialize>(arguments: T, spec: &Spec) -> Result<Encoded, RpcError> {
-    let encoded = coded(spec, ARGUMENTS_OUT, || codec::encode(&arguments));
-    discard(arguments);
+    let args = if codec::is_bytes::<F::Decoded<'static>>() {
+        match F::own(args) {
+            Ok(mut values) => {
+                let encoded = codec::arguments_in(&mut values);
+                discard(values);
+                return encoded.ok_or(RpcError::Encode);
+            }
+            Err(args) => args,
+        }
+    } else {
+        args
+    };
+    let encoded = coded(&F::SPEC, ARGUMENTS_OUT, || codec::encode(&args));
+    discard(args);
     encoded.map(Encoded::from).ok_or(RpcError::Encode)
 }
 

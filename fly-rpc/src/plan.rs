@@ -74,7 +74,7 @@ pub(crate) struct Plan<'a> {
     /// The function, and its place among those that are registered.
     registered: Option<(usize, &'static Registered)>,
     pub(crate) node: Node,
-    /// When it has to end; `None` if that was before it began.
+    /// When it has to end; `None` if that was not after it began.
     pub(crate) due: Option<Instant>,
 }
 

@@ -31,8 +31,7 @@ use crate::{
 
 /// Where the arguments come from.
 pub(crate) enum Arguments<F: Function> {
-    /// From a request, or from a local call of a function with reference parameters; and what
-    /// decoding them may cost.
+    /// From a request, or from a local call that goes through the codec; and what decoding them may cost.
     Encoded(Bytes, codec::Bounds),
     /// From a local call of a function without reference parameters.
     Values(F::Decoded<'static>),

@@ -1,4 +1,4 @@
-//! Which node a call is made through, and until when: the task-local scope of a running handler, or
+//! Which node a call is made through, and until when: the scope of a running handler, or
 //! the default node of the process.
 //!
 //! Handlers run in the scope of their node with the deadline of their call, so that nested calls

@@ -155,13 +155,15 @@ fn serve(krate: &Path, model: &Model) -> TokenStream {
     }
 }
 
-/// Takes the arguments as they are, for functions that leave the caller's task and whose caller lends nothing.
+/// Takes the arguments as they are, if the caller lends nothing: for functions that leave the caller's task, and
+/// for a lone argument, which may be sent as it is.
 fn own(args: &Args, model: &Model) -> Option<TokenStream> {
     let leaves = args.detached || args.blocking.is_some();
+    let is_alone = model.arguments().count() == 1;
     let krate = &args.krate;
     let result = quote!(#krate::__private::Result);
     let value = name::of_variable("args");
-    (leaves && model.loans() == 0).then(|| {
+    ((leaves || is_alone) && model.loans() == 0).then(|| {
         quote! {
             fn own(#value: Self::Args<'_>) -> #result<Self::Decoded<'static>, Self::Args<'_>> {
                 #result::Ok(#value)

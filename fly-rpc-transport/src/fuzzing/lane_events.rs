@@ -159,13 +159,16 @@ impl World {
         // Every other one is listed with its waker.
         let waiting = (padding % 2 == 1).then(Arc::<Flag>::default);
         let waker = waiting.clone().map(Waker::from);
-        let opened = self.lane.call(
-            &head,
-            RequestBody::from(&arguments.into()),
-            self.begun + TIMEOUT,
-            TIMEOUT,
-            waker.as_ref(),
-        );
+        // Some of them have a few bytes apart.
+        let arguments = Bytes::from(arguments);
+        let (apart, rest) = arguments.split_at(padding % 11 % arguments.len());
+        let body = RequestBody {
+            prefix: apart,
+            rest: &arguments.slice_ref(rest),
+        };
+        let opened = self
+            .lane
+            .call(&head, body, self.begun + TIMEOUT, TIMEOUT, waker.as_ref());
         let is_closed = self.finishing || self.has_ended || self.writer_is_broken;
         match opened {
             Ok(mut call) => {

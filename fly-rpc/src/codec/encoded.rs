@@ -7,7 +7,7 @@ use fly_rpc_transport::RequestBody;
 ///
 /// Those of a function that takes bytes and nothing else are the caller's own and no copy of them. Their
 /// number, which travels in front of them, is apart then.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Encoded {
     bytes: Bytes,
     is_counted: bool,
@@ -55,8 +55,8 @@ impl Encoded {
         if !self.is_counted {
             return &[];
         }
-        // A varint of 64 bits has ten bytes at most.
-        postcard::to_slice(&self.bytes.len(), room).map_or(&[], |prefix| prefix)
+        postcard::to_slice(&self.bytes.len(), room)
+            .expect("a varint of 64 bits has ten bytes at most")
     }
 }
 

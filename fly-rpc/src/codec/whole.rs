@@ -1,7 +1,7 @@
 //! Values that are nothing but a byte string, with one copy at most.
 //!
 //! A function that takes one [`Bytes`], or returns one, is given a part of the message and gives away
-//! what it has, if that is large; what its caller passes is sent as it is. Serde shows a byte string only as a slice, which leaves no choice but to
+//! what it has, if that is large; what its caller passes is sent as it is then. Serde shows a byte string only as a slice, which leaves no choice but to
 //! copy it; and a `Vec<u8>` byte by byte, as any other sequence. So these few types are recognised by
 //! themselves. What travels is the same.
 
@@ -12,7 +12,8 @@ use std::{
 
 use bytes::Bytes;
 
-use super::encoded::Encoded;
+use super::{encode, encoded::Encoded};
+use crate::{fence::discard, registry::ByteSlice};
 
 /// The value that is encoded, if its type is one of these and it is sound, and [large](LEAST) where it is
 /// shared. All others are decoded.
@@ -49,7 +50,7 @@ fn fill(encoded: &Bytes, place: &mut dyn Any) {
     }
 }
 
-/// The bytes that a value consists of, if its type is one of these and it is [large](LEAST). What is
+/// The bytes that a value consists of, if it is a lone `Bytes` or `Vec<u8>` and [large](LEAST). What is
 /// encoded is their number, and then they; the value has done its work.
 pub(crate) fn bytes_in<T: 'static>(value: &mut T) -> Option<Bytes> {
     if !is_bytes::<T>() {
@@ -57,29 +58,50 @@ pub(crate) fn bytes_in<T: 'static>(value: &mut T) -> Option<Bytes> {
     }
     let value: &mut dyn Any = value;
     if let Some(bytes) = value.downcast_ref::<Bytes>() {
-        return (bytes.len() >= LEAST).then(|| bytes.clone());
+        return given_away(bytes);
     }
-    let bytes = value.downcast_mut::<Vec<u8>>()?;
-    (bytes.len() >= LEAST && is_full(bytes)).then(|| mem::take(bytes).into())
+    emptied(value.downcast_mut::<Vec<u8>>()?)
 }
 
-/// The bytes that a function's arguments consist of, if their type is one of these. They are copied only out of a
-/// `Vec` that has much room to spare; the arguments have done their work.
+/// A function's lone argument as it is sent, if it is a `Bytes` or a `Vec<u8>`: a [large](LEAST) one is not
+/// copied. The argument has done its work.
 pub(crate) fn arguments_in(arguments: &mut dyn Any) -> Option<Encoded> {
-    if let Some((bytes,)) = arguments.downcast_ref::<(Bytes,)>() {
-        return Some(Encoded::counted(bytes.clone()));
-    }
-    let (bytes,) = arguments.downcast_mut::<(Vec<u8>,)>()?;
-    Some(Encoded::counted(if is_full(bytes) {
-        mem::take(bytes).into()
+    let (shared, few) = if let Some((bytes,)) = arguments.downcast_ref::<(Bytes,)>() {
+        (given_away(bytes), &bytes[..])
     } else {
-        Bytes::copy_from_slice(bytes)
-    }))
+        let (bytes,) = arguments.downcast_mut::<(Vec<u8>,)>()?;
+        (emptied(bytes), &bytes[..])
+    };
+    match shared {
+        Some(bytes) => Some(Encoded::counted(bytes)),
+        None => encode(&ByteSlice(few)).ok().map(Encoded::from),
+    }
 }
 
-/// What has much room to spare would keep it until all is sent.
-fn is_full(bytes: &Vec<u8>) -> bool {
-    bytes.capacity() / 2 <= bytes.len()
+fn given_away(bytes: &Bytes) -> Option<Bytes> {
+    (bytes.len() >= LEAST).then(|| Bytes::from_owner(Fenced(bytes.clone())))
+}
+
+fn emptied(bytes: &mut Vec<u8>) -> Option<Bytes> {
+    // What has much room to spare would keep it until all is sent.
+    let is_worth_it = bytes.len() >= LEAST && bytes.capacity() / 2 <= bytes.len();
+    is_worth_it.then(|| mem::take(bytes).into())
+}
+
+/// The application's bytes on their way: who owns them may panic when the last of them are sent, which is inside of
+/// QUIC.
+struct Fenced(Bytes);
+
+impl AsRef<[u8]> for Fenced {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Fenced {
+    fn drop(&mut self) {
+        discard(mem::take(&mut self.0));
+    }
 }
 
 fn share(encoded: &Bytes) -> Option<Bytes> {
@@ -100,10 +122,7 @@ const LEAST: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        codec::{Bounds, decode, encode},
-        registry::ByteSlice,
-    };
+    use crate::codec::{Bounds, decode};
 
     const BOUNDS: Bounds = Bounds {
         depth: 8,
@@ -124,20 +143,24 @@ mod tests {
     }
 
     #[test]
-    fn lone_arguments_are_sent_as_they_are_but_for_room_that_nobody_needs() {
-        let shared = Bytes::from(vec![7; 100]);
+    fn a_large_lone_argument_is_sent_as_it_is_but_for_room_that_nobody_needs() {
+        let shared = Bytes::from(vec![7; LEAST]);
         let encoded = arguments_in(&mut (shared.clone(),)).expect("bytes");
-        assert_eq!(sent(&encoded), (shared.as_ptr(), 101));
-        let full = vec![7; 200];
+        assert_eq!(sent(&encoded), (shared.as_ptr(), LEAST + 3));
+        let full = vec![7; LEAST];
         let place = full.as_ptr();
         let encoded = arguments_in(&mut (full,)).expect("bytes");
-        assert_eq!(sent(&encoded), (place, 202));
-        let mut roomy = Vec::with_capacity(1000);
-        roomy.extend([7; 100]);
-        let place = roomy.as_ptr();
-        let encoded = arguments_in(&mut (roomy,)).expect("bytes");
-        let (copy, size) = sent(&encoded);
-        assert!(copy != place && size == 101);
+        assert_eq!(sent(&encoded), (place, LEAST + 3));
+        let mut roomy = Vec::with_capacity(LEAST * 4);
+        roomy.extend([7; LEAST]);
+        let few = shared.slice(..100);
+        for (place, copied, size) in [
+            (roomy.as_ptr(), arguments_in(&mut (roomy,)), LEAST + 3),
+            (few.as_ptr(), arguments_in(&mut (few,)), 101),
+        ] {
+            let (copy, bytes) = sent(&copied.expect("bytes"));
+            assert!(copy != place && bytes == size);
+        }
         assert!(arguments_in(&mut (String::from("text"),)).is_none());
         assert!(arguments_in(&mut (shared, 7)).is_none());
     }

@@ -25,10 +25,10 @@ pub trait Function: Sized + Send + Sync + 'static {
     fn serve(scope: &Scope, args: Self::Decoded<'_>) -> impl Future<Output = Self::Output> + Send;
 
     /// The arguments as owned values, if no parameter is a reference: they may then leave the
-    /// caller's task as they are.
+    /// caller's task as they are. Only functions that leave it, and those of one argument, have a need of this.
     ///
     /// # Errors
-    /// The arguments, if one of them is a reference.
+    /// The arguments, if one of them is a reference, or nobody needs this.
     fn own(args: Self::Args<'_>) -> Result<Self::Decoded<'static>, Self::Args<'_>> {
         Err(args)
     }

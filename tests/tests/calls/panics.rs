@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use fly_rpc::{Executed, Node, RpcError, region_rpc};
 use fly_rpc_tests::{Cluster, Probe, SOON};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -185,6 +186,55 @@ async fn a_type_that_panics_while_it_travels_ends_its_own_call_and_tells_whether
     let value = value.expect("it was encoded before it was dropped");
     assert_eq!(value.0, DROPPED);
     std::mem::forget(value);
+    assert!(syd.drain().await.is_clean(), "permits came back");
+}
+
+/// Bytes whose owner panics when the last of them are gone.
+struct Spring(Vec<u8>);
+
+impl AsRef<[u8]> for Spring {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Spring {
+    fn drop(&mut self) {
+        spring();
+    }
+}
+
+fn springs() -> Bytes {
+    Bytes::from_owner(Spring(vec![7; 100_000]))
+}
+
+#[region_rpc]
+fn take_bytes(bytes: Bytes) -> usize {
+    bytes.len()
+}
+
+#[region_rpc]
+fn give_bytes() -> Bytes {
+    springs()
+}
+
+#[tokio::test]
+async fn an_owner_of_bytes_that_panics_once_they_are_sent_ends_no_connection() {
+    let Pair {
+        hkg, syd, probe, ..
+    } = pair().await;
+    let neighbour = tokio::spawn(wait_at_the_gate_on_primary().via(&hkg).timeout(SOON));
+    assert_eq!(probe.told().await, "started");
+    for _ in 0..10 {
+        let size = take_bytes_on_primary(springs()).via(&hkg).await;
+        assert_eq!(size.expect("sent"), 100_000);
+        let bytes = give_bytes_on_primary().via(&hkg).await;
+        assert_eq!(bytes.expect("sent").len(), 100_000);
+    }
+    probe.open(1);
+    assert_eq!(probe.told().await, "ended");
+    let ended = neighbour.await.expect("no panic");
+    ended.expect("its connection is the same");
     assert!(syd.drain().await.is_clean(), "permits came back");
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use fly_rpc::{CallError, Executed, Limits, RpcError};
+use bytes::Bytes;
+use fly_rpc::{CallError, Executed, Limits, RpcError, region_rpc};
 use fly_rpc_tests::{Cluster, Peer, Probe, SOON, contract_of};
 use fly_rpc_transport::{CallLost, RequestHead, Status};
 use tokio::time::Instant;
@@ -94,6 +95,54 @@ async fn an_application_s_error_is_not_the_call_s() {
         matches!(&nowhere, CallError::Rpc(RpcError::NoNode { .. }))
             && nowhere.executed() == Executed::No
     );
+}
+
+/// Bytes whose owner tells when the last of them are gone.
+struct Told(Vec<u8>, Probe);
+
+impl AsRef<[u8]> for Told {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.1.tell("gone");
+    }
+}
+
+#[region_rpc]
+async fn weigh(bytes: Bytes, #[state] probe: &Probe) -> usize {
+    probe.tell("weighing");
+    probe.pass().await;
+    bytes.len()
+}
+
+#[tokio::test]
+async fn a_large_argument_is_sent_as_it_is_and_a_small_one_is_copied_at_once() {
+    let Pair { hkg, probe, .. } = &pair().await;
+    for (size, is_kept) in [(100_000, true), (1000, false)] {
+        let owner = Told(vec![7; size], probe.clone());
+        let call = weigh_on_primary(Bytes::from_owner(owner)).via(hkg);
+        let call = tokio::spawn(call.timeout(SOON));
+        let mut told = vec![probe.told().await];
+        if !is_kept {
+            told.push(probe.told().await);
+        }
+        told.sort();
+        let expected: &[&str] = if is_kept {
+            &["weighing"]
+        } else {
+            &["gone", "weighing"]
+        };
+        assert_eq!(told, expected, "{size}");
+        probe.open(1);
+        assert_eq!(call.await.expect("no panic").expect("sent"), size);
+        if is_kept {
+            assert_eq!(probe.told().await, "gone");
+        }
+    }
 }
 
 #[tokio::test]
