@@ -10,6 +10,7 @@ use tokio::{sync::Notify, task::AbortHandle, time::sleep};
 
 use crate::{
     backoff::Backoff,
+    close::CloseCode,
     endpoint::Endpoint,
     handshake::DialError,
     link::Link,
@@ -42,6 +43,8 @@ pub struct Attempts {
     pub ended: u64,
     /// True while there is a link.
     pub connected: bool,
+    /// True if there was one, and the other end needed it no longer: it is there, and can be called.
+    pub let_go: bool,
     /// True while there is one that calls may take, and over which the other end has not said hello yet.
     pub presumes: bool,
     /// True if the address turned out to be this node's own, and is no longer dialled.
@@ -110,12 +113,14 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
                 shared.attempts.send_modify(|attempts| {
                     attempts.ended += 1;
                     attempts.connected = true;
+                    attempts.let_go = false;
                 });
                 let since = tokio::time::Instant::now();
                 gone(&endpoint, &link).await;
-                shared
-                    .attempts
-                    .send_modify(|attempts| attempts.connected = false);
+                shared.attempts.send_modify(|attempts| {
+                    attempts.connected = false;
+                    attempts.let_go = was_let_go(&link);
+                });
                 if since.elapsed() >= STABLE {
                     backoff.reset();
                 }
@@ -127,6 +132,7 @@ async fn keep(endpoint: Endpoint, shared: Arc<Shared>) {
                 shared.attempts.send_modify(|attempts| {
                     attempts.ended += 1;
                     attempts.itself = itself;
+                    attempts.let_go = false;
                 });
                 if itself {
                     return;
@@ -200,6 +206,12 @@ async fn gone(endpoint: &Endpoint, link: &Link) {
         // The endpoint is borrowed here, so it lives.
         let _ = changes.changed().await;
     }
+}
+
+/// True if a link that no longer serves was retired, and not lost.
+fn was_let_go(link: &Link) -> bool {
+    let is_there = !link.is_draining() && !link.is_suspect();
+    is_there && (!link.is_closed() || link.close_code() == Some(CloseCode::Retired))
 }
 
 /// The link to a node, if calls may go there and it is not suspected to be dead.

@@ -74,6 +74,7 @@ where
 }
 
 pin_project! {
+    /// A request that is being served.
     struct Handling<W: ?Sized>
     where
         W: Work,

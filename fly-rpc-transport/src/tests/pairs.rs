@@ -3,7 +3,9 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::fixture::{Fixture, call, hello, send, soon, until};
-use crate::{Catalogue, CloseCode, Endpoint, Link, Links, control::Control, wire::FrameKind};
+use crate::{
+    Catalogue, CloseCode, Endpoint, Keeper, Link, Links, NodeId, control::Control, wire::FrameKind,
+};
 
 fn only_link(endpoint: &Endpoint) -> Option<Arc<Link>> {
     let links = endpoint.links();
@@ -76,6 +78,29 @@ async fn calls_on_a_retiring_link_are_answered_before_it_closes() {
     echo.gate.add_permits(1);
     assert_eq!(&soon(slow).await.expect("answered").body[..], b"slow");
     soon(first.closed()).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_lets_a_connection_go_is_told_from_one_that_is_lost() {
+    let fixture = Fixture::new();
+    let ((a, _), (b, _)) = (fixture.endpoint("a"), fixture.endpoint("b"));
+    let keeper = Keeper::start(b.clone(), a.local_addr(), Some(NodeId::from("a")));
+    let mut attempts = keeper.attempts();
+    for is_let_go in [true, false] {
+        let connected = attempts.wait_for(|attempts| attempts.connected && !attempts.let_go);
+        soon(connected).await.expect("the keeper lives");
+        until(&a, |a| only_link(a).is_some()).await;
+        let link = only_link(&a).expect("connected");
+        if is_let_go {
+            link.retire();
+        } else {
+            link.close(CloseCode::Malformed);
+        }
+        let ended =
+            attempts.wait_for(|attempts| !attempts.connected && attempts.let_go == is_let_go);
+        soon(ended).await.expect("the keeper lives");
+        soon(link.closed()).await;
+    }
 }
 
 #[tokio::test]

@@ -113,11 +113,12 @@ impl Dials {
         }
     }
 
-    /// True if `node` is being dialled again and again: it cannot be reached, or was lost just now.
+    /// True if `node` is being dialled again and again: it cannot be reached, or was lost just now. One that let its
+    /// connection go, because it was idle, is there.
     pub(crate) fn is_failing(&self, node: &NodeId) -> bool {
         let fails = |keeper: &Keeper| {
             let attempts = keeper.attempts().now();
-            attempts.ended > 0 && !attempts.connected
+            attempts.ended > 0 && !attempts.connected && !attempts.let_go
         };
         self.has_keeper(node, fails)
     }
